@@ -1,0 +1,460 @@
+"""Columns of values and frames of columns: plain NumPy, whatever data frame they came from.
+
+Five kinds cover what facts and features are made of. Each says what null is:
+
+=========  ==================================  ==========================
+kind       ``values``                          null
+=========  ==================================  ==========================
+number     float64                             NaN
+integer    int64                               ``valid`` is False
+time       int64 microseconds since 1970 UTC   ``valid`` is False
+boolean    int8, 0 or 1                        ``valid`` is False
+text       int32 codes into ``vocabulary``     code -1
+=========  ==================================  ==========================
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hindcast.errors import ConfigError, DataError, UnknownName
+from hindcast.values import Bools, Floats, moment_us
+
+__all__ = ["Column", "Frame", "Kind"]
+
+Kind = Literal["number", "integer", "time", "boolean", "text"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Column:
+    """Values of one kind, shape (n,); see the module for what null is.
+
+    Parameters
+    ----------
+    kind : {"number", "integer", "time", "boolean", "text"}
+    values : ndarray, shape (n,)
+    valid : bool ndarray, shape (n,), optional
+        For integer, time and boolean: where there is a value. None says everywhere.
+    vocabulary : object ndarray of str, shape (k,), optional
+        For text: distinct, in any order.
+
+    Examples
+    --------
+    >>> Column.of(["JFK", None, "EWR"]).objects().tolist()
+    ['JFK', None, 'EWR']
+    >>> Column.of([1.5, None]).values
+    array([1.5, nan])
+    """
+
+    kind: Kind
+    values: NDArray[Any]
+    valid: Bools | None = None
+    vocabulary: NDArray[np.object_] | None = None
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+    # ---- making -----------------------------------------------------------------------------------------
+
+    @staticmethod
+    def of(values: Any) -> Column:
+        """A column from an array or a sequence; the kind is taken from the values.
+
+        A float is a number, an int an integer, a bool a boolean, a datetime a time, a str a text; None is null.
+        Mixed ints and floats are numbers; any other mixture is refused.
+        """
+        if isinstance(values, Column):
+            return values
+        if isinstance(values, np.ndarray):
+            if values.dtype.kind == "f":
+                return Column("number", values.astype(np.float64, copy=False))
+            if values.dtype.kind in "iu":
+                return Column("integer", values.astype(np.int64, copy=False))
+            if values.dtype.kind == "b":
+                return Column("boolean", values.astype(np.int8))
+            if values.dtype.kind == "M":
+                missing = np.isnat(values)
+                moments = values.astype("datetime64[us]").astype(np.int64)
+                moments[missing] = 0
+                return Column("time", moments, None if not missing.any() else ~missing)
+            values = values.tolist()
+        items = list(values)
+        kinds = {_kind_of(item) for item in items if not _is_null(item)}
+        if kinds == {"integer", "number"}:
+            kinds = {"number"}
+        if len(kinds) > 1:
+            raise DataError(f"a column mixes {' and '.join(sorted(kinds))} values; give it one kind.")
+        return Column.of_kind(items, kinds.pop() if kinds else "number")
+
+    @staticmethod
+    def of_kind(items: Sequence[Any], kind: Kind) -> Column:
+        """A column of `kind` from Python values, None or NaN being null; a value that does not fit is named."""
+        valid = np.fromiter((not _is_null(item) for item in items), dtype=np.bool_, count=len(items))
+        mask = None if valid.all() else valid
+        try:
+            if kind == "text":
+                index: dict[str, int] = {}
+                codes = np.fromiter(
+                    (index.setdefault(str(item), len(index)) if ok else -1 for item, ok in zip(items, valid, strict=True)),
+                    dtype=np.int32,
+                    count=len(items),
+                )
+                return Column("text", codes, None, _vocabulary(index))
+            if kind == "number":
+                return Column("number", np.array([float(i) if ok else np.nan for i, ok in zip(items, valid, strict=True)]))
+            if kind == "time":
+                moments = [moment_us(i) if ok else 0 for i, ok in zip(items, valid, strict=True)]
+                return Column("time", np.array(moments, dtype=np.int64), mask)
+            if kind == "boolean":
+                return Column("boolean", np.array([int(bool(i)) if ok else 0 for i, ok in zip(items, valid, strict=True)], np.int8), mask)
+            whole = []
+            for item, ok in zip(items, valid, strict=True):
+                number = int(item) if ok else 0
+                if ok and number != item and not isinstance(item, str):
+                    raise DataError("an integer column got a fraction", value=item)
+                whole.append(number)
+            return Column("integer", np.array(whole, dtype=np.int64), mask)
+        except (TypeError, ValueError, OverflowError, ConfigError):
+            raise _misfit(items, valid, kind) from None
+
+    @staticmethod
+    def empty(kind: Kind, length: int) -> Column:
+        """`length` nulls of `kind`."""
+        if kind == "number":
+            return Column("number", np.full(length, np.nan))
+        if kind == "text":
+            return Column("text", np.full(length, -1, dtype=np.int32), None, _vocabulary({}))
+        dtype = np.int8 if kind == "boolean" else np.int64
+        return Column(kind, np.zeros(length, dtype=dtype), np.zeros(length, dtype=np.bool_))
+
+    # ---- reading ----------------------------------------------------------------------------------------
+
+    def present(self) -> Bools:
+        """Where there is a value, shape (n,)."""
+        if self.kind == "number":
+            return ~np.isnan(self.values)
+        if self.kind == "text":
+            return self.values >= 0
+        return np.ones(len(self), dtype=np.bool_) if self.valid is None else self.valid
+
+    def floats(self) -> Floats:
+        """The values as float64 with NaN for null; text is refused, except that its codes mean nothing as numbers.
+
+        Exact for times and integers up to 2**53; a larger integer is refused rather than rounded.
+        """
+        if self.kind == "number":
+            return self.values
+        if self.kind == "text":
+            raise ConfigError("a text column has no numbers; use it as a category or compare it with ==.")
+        result = self.values.astype(np.float64)
+        if self.kind == "integer" and len(self) and int(np.abs(self.values).max()) > 1 << 53:
+            row = int(np.abs(self.values).argmax())
+            raise DataError("an integer beyond 2**53 would be rounded; keep it as text", row=row + 1, value=int(self.values[row]))
+        if self.valid is not None:
+            result[~self.valid] = np.nan
+        return result
+
+    def objects(self) -> NDArray[np.object_]:
+        """The values as Python objects (str, float, int, bool; time as int microseconds), None for null."""
+        if self.kind == "text":
+            assert self.vocabulary is not None
+            lookup = np.append(self.vocabulary, None)
+            return lookup[self.values]
+        result = self.values.astype(object) if self.kind != "boolean" else self.values.astype(bool).astype(object)
+        result[~self.present()] = None
+        return result
+
+    def array(self) -> NDArray[Any]:
+        """What a row transform sees: float64 (NaN null) for number, integer, boolean; int64 for time; objects for text."""
+        if self.kind == "text":
+            return self.objects()
+        if self.kind == "time" and self.valid is None:
+            return self.values
+        return self.floats()
+
+    def take(self, rows: NDArray[Any] | slice) -> Column:
+        """The column at `rows`: indices, a mask or a slice. Slices share memory."""
+        return Column(self.kind, self.values[rows], None if self.valid is None else self.valid[rows], self.vocabulary)
+
+    def item(self, row: int) -> Any:
+        """One value as a Python object; None for null, times as int microseconds."""
+        return self.take(slice(row, row + 1)).objects()[0]
+
+    def as_kind(self, kind: Kind) -> Column:
+        """The column as `kind` where nothing is lost: integer or boolean to number, anything empty to anything."""
+        if kind == self.kind:
+            return self
+        if kind == "number" and self.kind in ("integer", "boolean"):
+            return Column("number", self.floats())
+        if not self.present().any():
+            return Column.empty(kind, len(self))
+        if kind == "integer" and self.kind == "boolean":
+            return Column("integer", self.values.astype(np.int64), self.valid)
+        if kind == "integer" and self.kind == "number":
+            known = self.present()
+            whole = np.where(known, self.values, 0.0)
+            if np.all(whole == np.trunc(whole)) and np.all(np.abs(whole) <= 1 << 53):
+                return Column("integer", whole.astype(np.int64), None if known.all() else known)
+        raise DataError(f"cannot turn a {self.kind} column into {kind} without losing something.")
+
+    @staticmethod
+    def concat(parts: Sequence[Column]) -> Column:
+        """The parts one after another; vocabularies are merged, kinds must agree (an empty part takes any)."""
+        if len(parts) == 1:
+            return parts[0]
+        kinds = {p.kind for p in parts if p.present().any()} or {parts[0].kind}
+        if kinds <= {"number", "integer", "boolean"} and len(kinds) > 1:
+            kinds = {"number"}
+        if len(kinds) > 1:
+            raise DataError(f"cannot join columns of kinds {' and '.join(sorted(kinds))}.")
+        kind = kinds.pop()
+        parts = [p.as_kind(kind) for p in parts]
+        if kind == "text":
+            index: dict[str, int] = {}
+            codes = []
+            for p in parts:
+                assert p.vocabulary is not None
+                recode = np.array([index.setdefault(v, len(index)) for v in p.vocabulary] + [-1], dtype=np.int32)
+                codes.append(recode[p.values])
+            return Column("text", np.concatenate(codes), None, _vocabulary(index))
+        values = np.concatenate([p.values for p in parts])
+        if kind == "number" or all(p.valid is None for p in parts):
+            return Column(kind, values)
+        return Column(kind, values, np.concatenate([p.present() for p in parts]))
+
+    def codes(self) -> tuple[NDArray[np.int64], list[Any]]:
+        """Dense codes from 0 in order of the sorted distinct values, -1 for null, and those values."""
+        known = self.present()
+        if self.kind == "text":
+            assert self.vocabulary is not None
+            order = sorted(range(len(self.vocabulary)), key=self.vocabulary.__getitem__)
+            rank = np.empty(len(order) + 1, dtype=np.int64)
+            rank[order] = np.arange(len(order))
+            rank[-1] = -1
+            return rank[self.values], [self.vocabulary[i] for i in order]
+        distinct, inverse = np.unique(self.values[known], return_inverse=True)
+        result = np.full(len(self), -1, dtype=np.int64)
+        result[known] = inverse
+        return result, distinct.tolist()
+
+    # ---- Arrow ------------------------------------------------------------------------------------------
+
+    @staticmethod
+    def from_arrow(array: Any) -> Column:
+        """A column from a pyarrow Array or ChunkedArray; a timestamp without zone is read as UTC."""
+        import pyarrow as pa
+
+        if isinstance(array, pa.ChunkedArray):
+            array = array.combine_chunks() if array.num_chunks != 1 else array.chunk(0)
+            if isinstance(array, pa.ChunkedArray):
+                array = pa.concat_arrays(array.chunks) if array.num_chunks else pa.array([], type=array.type)
+        kind = array.type
+        if pa.types.is_dictionary(kind):
+            if not (pa.types.is_string(kind.value_type) or pa.types.is_large_string(kind.value_type)):
+                return Column.from_arrow(array.dictionary_decode())
+        elif pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind):
+            array = (array.cast(pa.string()) if pa.types.is_string_view(kind) else array).dictionary_encode()
+        if pa.types.is_dictionary(array.type):
+            codes = array.indices.cast(pa.int32()).fill_null(-1).to_numpy(zero_copy_only=False)
+            words = array.dictionary.to_pylist()
+            vocabulary = np.empty(len(words), dtype=object)
+            vocabulary[:] = words
+            return Column("text", codes.astype(np.int32, copy=False), None, vocabulary)
+        if pa.types.is_null(kind):
+            return Column.empty("number", len(array))
+        if pa.types.is_floating(kind) or pa.types.is_decimal(kind):
+            return Column("number", array.cast(pa.float64()).fill_null(np.nan).to_numpy(zero_copy_only=False))
+        valid = None if array.null_count == 0 else array.is_valid().to_numpy(zero_copy_only=False)
+        if pa.types.is_boolean(kind):
+            return Column("boolean", array.cast(pa.int8()).fill_null(0).to_numpy(zero_copy_only=False), valid)
+        if pa.types.is_integer(kind):
+            return Column("integer", array.cast(pa.int64()).fill_null(0).to_numpy(zero_copy_only=False), valid)
+        if pa.types.is_timestamp(kind) or pa.types.is_date(kind):
+            moments = array.cast(pa.timestamp("us", tz=getattr(kind, "tz", None)), safe=False).cast(pa.int64())
+            return Column("time", moments.fill_null(0).to_numpy(zero_copy_only=False), valid)
+        raise DataError(f"a column of Arrow type {kind} is not understood; flatten or cast it first.")
+
+    def to_arrow(self) -> Any:
+        """The column as a pyarrow Array: float64, int64, timestamp[us, UTC], bool or string."""
+        import pyarrow as pa
+
+        missing = None if self.kind == "text" else ~self.present()
+        if missing is not None and not missing.any():
+            missing = None
+        if self.kind == "text":
+            assert self.vocabulary is not None
+            codes = pa.array(self.values, type=pa.int32(), mask=self.values < 0)
+            return pa.DictionaryArray.from_arrays(codes, pa.array(self.vocabulary.tolist(), type=pa.string())).cast(pa.string())
+        if self.kind == "number":
+            return pa.array(self.values, type=pa.float64(), mask=missing)
+        if self.kind == "integer":
+            return pa.array(self.values, type=pa.int64(), mask=missing)
+        if self.kind == "boolean":
+            return pa.array(self.values.astype(np.bool_), type=pa.bool_(), mask=missing)
+        return pa.array(self.values, type=pa.int64(), mask=missing).cast(pa.timestamp("us", tz="UTC"))
+
+
+def _vocabulary(index: Mapping[str, int]) -> NDArray[np.object_]:
+    words = np.empty(len(index), dtype=object)
+    words[:] = list(index)
+    return words
+
+
+def _is_null(item: Any) -> bool:
+    return item is None or (isinstance(item, float | np.floating) and item != item)  # noqa: PLR0124
+
+
+def _kind_of(item: Any) -> Kind:
+    if isinstance(item, bool | np.bool_):
+        return "boolean"
+    if isinstance(item, int | np.integer):
+        return "integer"
+    if isinstance(item, float | np.floating):
+        return "number"
+    if isinstance(item, datetime):
+        return "time"
+    if isinstance(item, str):
+        return "text"
+    raise DataError("a value must be a number, a text, a boolean, a datetime or None", value=item)
+
+
+def _misfit(items: Sequence[Any], valid: Bools, kind: Kind) -> DataError:
+    for row, (item, ok) in enumerate(zip(items, valid, strict=True)):
+        if ok:
+            try:
+                Column.of_kind([item], kind) if len(items) > 1 else float("x")
+            except (HindcastValueErrors, ValueError):
+                return DataError(f"not a {kind}", row=row + 1, value=item)
+    return DataError(f"a column is not of kind {kind}.")
+
+
+HindcastValueErrors = (DataError, ConfigError)
+
+
+class Frame(Mapping[str, Column]):
+    """Columns of one length, by name, in order: what facts, requests and features travel in.
+
+    Examples
+    --------
+    >>> frame = Frame.of({"origin": ["JFK", "EWR"], "distance": [1400, 200]})
+    >>> len(frame), frame.names, frame["distance"].kind
+    (2, ['origin', 'distance'], 'integer')
+    >>> frame.take(np.array([1])).rows()
+    [{'origin': 'EWR', 'distance': 200}]
+    """
+
+    __slots__ = ("_columns", "length")
+
+    def __init__(self, columns: Mapping[str, Column], length: int | None = None) -> None:
+        lengths = {len(column) for column in columns.values()}
+        if length is not None:
+            lengths.add(length)
+        if len(lengths) > 1:
+            shown = ", ".join(f"{name}: {len(column)}" for name, column in columns.items())
+            raise DataError(f"the columns of a frame must have one length, got {shown}.")
+        self._columns = dict(columns)
+        self.length = lengths.pop() if lengths else 0
+
+    @staticmethod
+    def of(columns: Mapping[str, Any]) -> Frame:
+        """A frame from arrays or sequences by name; see :meth:`Column.of`."""
+        made = {}
+        for name, values in columns.items():
+            try:
+                made[name] = Column.of(values)
+            except DataError as error:
+                raise DataError(str(error), column=name) from None
+        return Frame(made)
+
+    @staticmethod
+    def of_rows(rows: Iterable[Mapping[str, Any]], kinds: Mapping[str, Kind]) -> Frame:
+        """A frame with the columns of `kinds` from mappings; an absent key is null."""
+        items = list(rows)
+        made = {}
+        for name, kind in kinds.items():
+            try:
+                made[name] = Column.of_kind([row.get(name) for row in items], kind)
+            except DataError as error:
+                raise DataError(str(error), column=name) from None
+        return Frame(made, len(items))
+
+    def __getitem__(self, name: str) -> Column:
+        try:
+            return self._columns[name]
+        except KeyError:
+            raise UnknownName("column", name, self._columns) from None
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._columns
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._columns)
+
+    def __len__(self) -> int:
+        """The number of rows."""
+        return self.length
+
+    def __bool__(self) -> bool:
+        return self.length > 0
+
+    @property
+    def names(self) -> list[str]:
+        """The columns' names, in order."""
+        return list(self._columns)
+
+    @property
+    def kinds(self) -> dict[str, Kind]:
+        """Each column's kind."""
+        return {name: column.kind for name, column in self._columns.items()}
+
+    def take(self, rows: NDArray[Any] | slice) -> Frame:
+        """The frame at `rows`: indices, a mask or a slice. Slices share memory."""
+        taken = {name: column.take(rows) for name, column in self._columns.items()}
+        return Frame(taken) if taken else Frame({}, len(np.empty(self.length)[rows]))
+
+    def select(self, names: Iterable[str]) -> Frame:
+        """Only the columns of `names`, in that order."""
+        return Frame({name: self[name] for name in names}, self.length)
+
+    def having(self, **columns: Any) -> Frame:
+        """The frame with these columns added or replaced."""
+        return Frame({**self._columns, **{name: Column.of(values) for name, values in columns.items()}}, self.length)
+
+    def merged(self, other: Frame) -> Frame:
+        """Both frames' columns side by side; on a shared name the other's wins."""
+        return Frame({**self._columns, **other._columns})
+
+    def rows(self) -> list[dict[str, Any]]:
+        """The rows as dictionaries of Python values; for small frames and for people."""
+        names = self.names
+        return [dict(zip(names, values, strict=True)) for values in zip(*(self[n].objects() for n in names), strict=True)]
+
+    @staticmethod
+    def concat(frames: Sequence[Frame]) -> Frame:
+        """Frames one below the other; a column that one lacks is null there."""
+        frames = list(frames)
+        if len(frames) == 1:
+            return frames[0]
+        names = list(dict.fromkeys(name for frame in frames for name in frame.names))
+        made = {}
+        for name in names:
+            kind = next(frame[name].kind for frame in frames if name in frame)
+            made[name] = Column.concat([f[name] if name in f else Column.empty(kind, len(f)) for f in frames])
+        return Frame(made, sum(map(len, frames)))
+
+    @staticmethod
+    def from_arrow(table: Any) -> Frame:
+        """A frame from a pyarrow Table or RecordBatch."""
+        return Frame({n: Column.from_arrow(table.column(i)) for i, n in enumerate(table.schema.names)}, table.num_rows)
+
+    def to_arrow(self) -> Any:
+        """The frame as a pyarrow Table."""
+        import pyarrow as pa
+
+        return pa.table({name: column.to_arrow() for name, column in self._columns.items()})
