@@ -1,0 +1,304 @@
+"""The online driver: facts are pushed as they arrive, a request is answered in microseconds.
+
+One owner holds the state and moves it forward in time. It is a cache of the facts: drop it, push the facts again
+in any order, and the same answers come back. It needs neither the batch driver nor Arrow.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from hindcast.columns import Column, Frame, Kind
+from hindcast.errors import ConfigError, DataError, UnknownName
+from hindcast.facts.facts import Facts
+from hindcast.features import kernel
+from hindcast.features.plan import FeaturePlan, Group
+from hindcast.features.versions import known_until, row_codes
+from hindcast.values import BEGINNING, NEVER, Floats, Ints, iso
+
+__all__ = ["Answer", "OnlineFeatures"]
+
+Key = tuple[Any, ...]
+_NO_AGES = np.empty(0, dtype=np.int64)
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The features of one request.
+
+    Attributes
+    ----------
+    values : dict
+        By name: float, text, int microseconds for a time, or None.
+    ages : dict
+        Microseconds from the newest fact used to as_of, None where no fact was used, for looked-up features.
+    """
+
+    values: dict[str, Any]
+    ages: dict[str, int | None]
+
+
+@dataclass(slots=True)
+class _Version:
+    """The visible version of a key: its precedence, whether it is a retraction, and where each group keeps it."""
+
+    known: int
+    seq: int
+    event: int
+    retracted: bool
+    places: tuple[Key | None, ...]
+
+
+class _Words:
+    """Texts as numbers, numbered as they come."""
+
+    def __init__(self) -> None:
+        self.index: dict[str, int] = {}
+        self.words: list[str] = []
+
+    def __call__(self, column: Column) -> Floats:
+        assert column.vocabulary is not None
+        recode = np.empty(len(column.vocabulary) + 1)
+        for at, word in enumerate(column.vocabulary):
+            if word not in self.index:
+                self.index[word] = len(self.words)
+                self.words.append(word)
+            recode[at] = self.index[word]
+        recode[-1] = np.nan
+        return recode[column.values]
+
+
+class _GroupState:
+    """One fold per entity of a group."""
+
+    def __init__(self, group: Group) -> None:
+        self.group = group
+        self.folds: dict[Key, tuple[Ints, Floats]] = {}
+        self.words: list[_Words | None] = [None] * len(group.slots)
+        self.out = np.empty(len(group.names))
+        self.ages = np.empty(len(group.names), dtype=np.int64)
+
+    def coders(self, frame: Mapping[str, Column]) -> list[Any]:
+        """A numbering for every slot that turns out to hold texts."""
+        for at, slot in enumerate(self.group.slots):
+            if slot.column is not None and not slot.present and self.words[at] is None and frame[slot.column].kind == "text":
+                self.words[at] = _Words()
+        return self.words
+
+    def fold(self, key: Key) -> tuple[Ints, Floats]:
+        made = self.folds.get(key)
+        if made is None:
+            made = self.folds[key] = kernel.new_fold(self.group.spec, 8)
+        return made
+
+
+class OnlineFeatures:
+    """The state of all folds of a plan, for one owner.
+
+    Parameters
+    ----------
+    plan : FeaturePlan
+
+    Notes
+    -----
+    Not safe for several threads at once. Memory: per entity the facts in its longest window; per key of a keyed
+    table about 200 bytes, so that a correction finds what it corrects.
+    """
+
+    def __init__(self, plan: FeaturePlan) -> None:
+        self.plan = plan
+        self.now_us = BEGINNING
+        self.pushed = 0
+        self._groups = [_GroupState(group) for group in plan.groups]
+        self._of_table: dict[str, list[_GroupState]] = {}
+        for state in self._groups:
+            self._of_table.setdefault(state.group.table.name, []).append(state)
+        self._versions: dict[str, dict[Key, _Version]] = {name: {} for name, table in plan.tables.items() if table.key}
+        self._waiting: list[tuple[int, int, str, Facts]] = []
+
+    # ---- facts ------------------------------------------------------------------------------------------
+
+    def push(self, table: str, facts: Facts) -> None:
+        """Take facts of `table`, in any order; what becomes known only later waits until then.
+
+        A table that no feature reads is ignored. O(1) per fact and group when facts come in order.
+        """
+        if table not in self._of_table or not len(facts):
+            return
+        visible = facts.known < self.now_us
+        if not visible.all():
+            later = facts.take(~visible)
+            for row in np.argsort(later.known, kind="stable").tolist():
+                one = later.take(slice(row, row + 1))
+                heapq.heappush(self._waiting, (int(one.known[0]), int(one.seq[0]), table, one))
+            facts = facts.take(visible)
+        self._apply(table, facts)
+
+    def load(self, table: str, facts: Facts, now_us: int) -> None:
+        """Take all facts of `table` at once, as they stand at `now_us`: what a fresh state does at its start.
+
+        Same answers as :meth:`push`, without the detour of versions that were replaced long ago.
+        """
+        if table not in self._of_table:
+            return
+        self._move(now_us)
+        key = self.plan.tables[table].key
+        seen = facts.known < now_us
+        self.push(table, facts.take(~seen))
+        past = facts.take(seen)
+        current = past.take(known_until(past, key) >= NEVER) if key else past
+        self._apply(table, current)
+
+    def _apply(self, table: str, facts: Facts) -> None:
+        """Facts that are visible by now take effect, each key's greatest (known, sequence) being the one that counts."""
+        n = len(facts)
+        if not n:
+            return
+        self.pushed += n
+        order = np.lexsort((facts.seq, facts.known))
+        if not np.array_equal(order, np.arange(n)):
+            facts = facts.take(order)
+        states = self._of_table[table]
+        places = [_keys(facts.frame, [column for _, column in state.group.by]) for state in states]
+        push = ~facts.retract
+        versions = self._versions.get(table)
+        if versions is not None:
+            keys = _keys(facts.frame, list(self.plan.tables[table].key or ()))
+            push = push.copy()
+            last: dict[Key, int] = {}
+            for row, key in enumerate(keys):
+                if key is not None:
+                    if key in last:
+                        push[last[key]] = False
+                    last[key] = row
+            for key, row in last.items():
+                known, seq, event = int(facts.known[row]), int(facts.seq[row]), int(facts.event[row])
+                old = versions.get(key)
+                if old is not None:
+                    if (old.known, old.seq) >= (known, seq):
+                        push[row] = False
+                        continue
+                    if not old.retracted:
+                        for state, place in zip(states, old.places, strict=True):
+                            if place is not None and place in state.folds:
+                                kernel.kill(state.group.spec, *state.folds[place], old.event, old.known, old.seq)
+                here = tuple(place[row] for place in places)
+                versions[key] = _Version(known, seq, event, bool(facts.retract[row]), here)
+        for state, place in zip(states, places, strict=True):
+            self._feed(state, place, facts, push)
+
+    def _feed(self, state: _GroupState, places: list[Key | None], facts: Facts, push: Any) -> None:
+        spec = state.group.spec
+        values = np.ascontiguousarray(state.group.values(facts.frame, len(facts), state.coders(facts.frame)))
+        rows_of: dict[Key, list[int]] = {}
+        for row in np.flatnonzero(push).tolist():
+            place = places[row]
+            if place is not None:
+                rows_of.setdefault(place, []).append(row)
+        for place, rows in rows_of.items():
+            ints, floats = state.fold(place)
+            kernel.advance(spec, ints, floats, self.now_us)
+            state.folds[place] = kernel.feed(
+                spec, ints, floats, facts.event, facts.known, facts.seq, values, np.array(rows, dtype=np.int64)
+            )
+
+    def _move(self, now_us: int) -> None:
+        if now_us < self.now_us:
+            raise ConfigError(
+                f"features were already read at {iso(self.now_us)}; a request at {iso(now_us)} would need what was let go."
+            )
+        self.now_us = now_us
+        while self._waiting and self._waiting[0][0] < now_us:
+            _, _, table, facts = heapq.heappop(self._waiting)
+            self._apply(table, facts)
+
+    # ---- requests ---------------------------------------------------------------------------------------
+
+    def read(self, request: Mapping[str, Any], as_of_us: int, kinds: Mapping[str, Kind] | None = None) -> Answer:
+        """The features of one request at `as_of_us`, which never decreases.
+
+        Parameters
+        ----------
+        request : mapping
+            A value per column of ``plan.request_columns``; None is null.
+        kinds : mapping, optional
+            The kinds of the request's columns; without it they are taken from the values.
+        """
+        columns = {}
+        for name in self.plan.request_columns:
+            if name not in request:
+                raise UnknownName("request column", name, request, where="a request lacks a value;")
+            try:
+                if kinds and name in kinds:
+                    columns[name] = Column.of_kind([request[name]], kinds[name])
+                else:
+                    columns[name] = Column.of([request[name]])
+            except DataError as error:
+                raise DataError(f"request: {error}", column=name) from None
+        looked_up, ages = self._look_up(Frame({**columns}, 1), as_of_us)
+        done = self.plan.finish(Frame(columns, 1), looked_up)
+        return Answer({name: done[name].item(0) for name in done.names}, ages)
+
+    def read_many(self, requests: Frame, as_of: Ints) -> Frame:
+        """The features of many requests, in order of `as_of`; equal to :meth:`read` one by one."""
+        order = np.argsort(as_of, kind="stable")
+        parts: list[dict[str, Column]] = [
+            self._look_up(requests.take(slice(row, row + 1)), int(as_of[row]))[0] for row in order.tolist()
+        ]
+        back = np.empty(len(order), dtype=np.int64)
+        back[order] = np.arange(len(order))
+        names = [name for state in self._groups for name in state.group.names]
+        looked_up = {name: Column.concat([part[name] for part in parts]).take(back) for name in names if parts}
+        return self.plan.finish(requests, looked_up)
+
+    def _look_up(self, request: Frame, as_of_us: int) -> tuple[dict[str, Column], dict[str, int | None]]:
+        self._move(as_of_us)
+        looked_up: dict[str, Column] = {}
+        ages: dict[str, int | None] = {}
+        for state in self._groups:
+            group = state.group
+            place = _keys(request, [asked for asked, _ in group.by])[0]
+            if place is None:
+                state.out.fill(np.nan)
+                state.ages.fill(-1)
+            else:
+                ints, floats = state.folds.get(place) or kernel.new_fold(group.spec, 8)
+                own_event, own_values = NEVER, np.zeros(len(group.slots))
+                if group.own:
+                    own_event, own_values = self._own(state, request, place)
+                kernel.advance(group.spec, ints, floats, as_of_us)
+                kernel.read(group.spec, ints, floats, group.own, own_event, own_values, state.out, state.ages)
+            for at, name in enumerate(group.names):
+                ages[name] = int(state.ages[at]) if state.ages[at] >= 0 else None
+                text = group.texts[at]
+                words = state.words[text] if text is not None else None
+                if words is None:
+                    looked_up[name] = Column("number", state.out[at : at + 1].copy())
+                else:
+                    value = state.out[at]
+                    looked_up[name] = Column.of_kind([None if np.isnan(value) else words.words[int(value)]], "text")
+        return looked_up, ages
+
+    def _own(self, state: _GroupState, request: Frame, place: Key) -> tuple[int, Floats]:
+        """The event time of the request's own fact where it is visible in this entity's fold, and its values."""
+        group = state.group
+        values = np.ascontiguousarray(group.values(request, 1, [None] * len(group.slots))[:, 0])
+        key = _keys(request, list(group.table.key or ()))[0]
+        version = self._versions[group.table.name].get(key) if key is not None else None
+        if version is None or version.retracted:
+            return NEVER, values
+        at = self._of_table[group.table.name].index(state)
+        return (version.event if version.places[at] == place else NEVER), values
+
+
+def _keys(frame: Mapping[str, Column], columns: list[str]) -> list[Key | None]:
+    """Each row's values of `columns` as a tuple, None where one of them is null."""
+    if not columns:
+        return [()] * len(next(iter(frame.values()))) if frame else []
+    parts = [frame[column].objects().tolist() for column in columns]
+    return [None if None in row else row for row in zip(*parts, strict=True)]
