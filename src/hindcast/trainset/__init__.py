@@ -9,12 +9,14 @@ from hindcast.trainset.maturity import delay_quantiles, label_delays, maturity_o
 from hindcast.trainset.spine import Spine, last_known_label, make_spine
 from hindcast.trainset.split import Split, rolling_origin, split_at, split_last
 from hindcast.trainset.target import Binary, Outcome, outcome
+from hindcast.trainset.trainset import TrainingSet
 
 __all__ = [
     "Binary",
     "Outcome",
     "Spine",
     "Split",
+    "TrainingSet",
     "delay_quantiles",
     "label_delays",
     "last_known_label",

@@ -60,6 +60,9 @@ class Spine:
     revised_known : int64 array, shape (n,)
     hidden : int64 array, shape (m, 3)
         Retractions as (row, from, until): the label of `row` is hidden at every t with ``from < t <= until``.
+    refused : int64 array, shape (r,)
+        The known times, rising, of versions that were published too late for their own moment while their key
+        had not been asked about.
     counts : mapping of str to int
         ``requests``; keys never asked about, by the reason: ``pending`` (the moment is still to come), ``late``
         (published too late: refused), ``retracted``, ``untimed`` (no moment in the timer's column); facts
@@ -78,6 +81,7 @@ class Spine:
     revised: Floats
     revised_known: Ints
     hidden: Ints
+    refused: Ints
     counts: Mapping[str, int]
 
     def __len__(self) -> int:
@@ -110,7 +114,9 @@ class Spine:
         counts : dict
             ``requests`` is the sum of ``immature``, ``used``, ``unlabelled`` (mature, null outcome), ``hidden``
             (mature, label retracted) and ``censored`` (mature, no outcome yet); ``positives`` are among the used.
-            With `by`, a column of :attr:`frame`: such a dict per value of it, the null as None.
+                ``refused`` are versions published too late, which never became requests.
+            With `by`, a column of :attr:`frame`: such a dict per value of it, the null as None, without
+            ``refused``.
         """
         asked = self.as_of <= now_us
         mature, visible = self.matured(now_us, maturity_us) & asked, self.visible(now_us)
@@ -125,7 +131,8 @@ class Spine:
             "censored": mature & ~known & ~answered,
         }
         if by is None:
-            return {name: int(rows.sum()) for name, rows in parts.items()}
+            refused = int(np.searchsorted(self.refused, now_us, side="left"))
+            return {**{name: int(rows.sum()) for name, rows in parts.items()}, "refused": refused}
         codes, names = self.frame[by].codes()
         sums = {name: np.bincount(codes[rows] + 1, minlength=len(names) + 1) for name, rows in parts.items()}
         every = [None, *names]
@@ -172,7 +179,7 @@ def make_spine(target: Binary, facts: Mapping[str, Facts], *, until_us: int = NE
         For a timer over a column that is no time; for keys of two kinds.
     """
     asked = _facts(target.table.name, facts, until_us)
-    rows, as_of, counts = _timers(target, asked, until_us)
+    rows, as_of, refused, counts = _timers(target, asked, until_us)
     frame = asked.frame.take(rows)
     on = _columns(asked.frame, target.label.on, f"outcome of target {target.name!r}, table {target.table.name!r}")
     labels = _labels(
@@ -184,6 +191,7 @@ def make_spine(target: Binary, facts: Mapping[str, Facts], *, until_us: int = NE
         as_of=as_of,
         seq=asked.seq[rows],
         frame=frame,
+        refused=refused,
         counts={},
         **labels,
     )
@@ -243,8 +251,9 @@ def _columns(frame: Frame, names: tuple[str, ...], where: str) -> list[Column]:
     return [frame[name] for name in names]
 
 
-def _timers(target: Binary, facts: Facts, until_us: int) -> tuple[Ints, Ints, dict[str, int]]:
-    """The facts whose timer fires, their moments, both by (moment, sequence), and why other keys never asked."""
+def _timers(target: Binary, facts: Facts, until_us: int) -> tuple[Ints, Ints, Ints, dict[str, int]]:
+    """The facts whose timer fires, their moments, both by (moment, sequence); when others were refused as too late;
+    and why other keys never asked."""
     where = f"as_of of target {target.name!r}, table {target.table.name!r}"
     timer = _columns(facts.frame, (target.as_of.column,), where)[0]
     if timer.kind != "time" and timer.present().any():
@@ -272,12 +281,16 @@ def _timers(target: Binary, facts: Facts, until_us: int) -> tuple[Ints, Ints, di
 
     fired = np.zeros(groups, dtype=np.bool_)
     fired[group[firing]] = True
+    late = holds & timed & (facts.known >= moment)
+    turn = np.full(groups, size, dtype=np.int64)
+    turn[group[firing]] = firing
+    refused = np.sort(facts.known[order][late[order] & (np.arange(size) < turn[group])])
     rest = any_of(keyed) & ~fired
     counts = {"requests": len(rows)}
     last = versions.until >= NEVER
     for name, mask in {
         "pending": last & timed & (facts.known < moment),
-        "late": holds & timed & (facts.known >= moment),
+        "late": late,
         "retracted": last & facts.retract,
         "untimed": keyed & ~timed,
     }.items():
@@ -286,7 +299,7 @@ def _timers(target: Binary, facts: Facts, until_us: int) -> tuple[Ints, Ints, di
         rest &= ~found
     counts["unkeyed"] = int((~keyed).sum())
     rows = rows[np.lexsort((facts.seq[rows], moment[rows]))]
-    return rows, moment[rows], counts
+    return rows, moment[rows], refused, counts
 
 
 # ---- labels ---------------------------------------------------------------------------------------------

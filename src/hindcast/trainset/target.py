@@ -134,7 +134,7 @@ class Binary:
         if within is not None and maturity is not None and maturity < within:
             raise ConfigError(
                 f"{where}: maturity {duration_text(maturity)} is shorter than within {duration_text(within)}: "
-                "positive rows would be admitted before negative ones are known. Declare maturity >= within, or neither."
+                "positive rows would be admitted before negative ones. Declare maturity >= within, or leave it out."
             )
 
     @property
