@@ -5,6 +5,15 @@ it is noise (whole days are drawn, never single rows), divergences compare sampl
 Whatever is not defined (no rows, one class) is NaN and never good news.
 """
 
+from hindcast.metrics.divergence import (
+    TestResult,
+    chi_square,
+    jensen_shannon,
+    kolmogorov_smirnov,
+    psi,
+    wasserstein,
+    wasserstein_counts,
+)
 from hindcast.metrics.intervals import Estimate, block_draws, difference, interval, mean_interval, total_interval
 from hindcast.metrics.scores import (
     METRICS,
@@ -29,6 +38,7 @@ from hindcast.metrics.scores import (
     total_value,
     wilson,
 )
+from hindcast.metrics.slices import Slice, by_slice
 from hindcast.metrics.value import Goal
 
 __all__ = [
@@ -37,27 +47,36 @@ __all__ = [
     "Confusion",
     "Estimate",
     "Goal",
+    "Slice",
+    "TestResult",
     "accuracy",
     "auc",
     "average_precision",
     "base_rate",
     "block_draws",
     "brier",
+    "by_slice",
     "calibration_curve",
+    "chi_square",
     "confusion",
     "difference",
     "ece",
     "f1",
     "higher_is_better",
     "interval",
+    "jensen_shannon",
+    "kolmogorov_smirnov",
     "log_loss",
     "log_losses",
     "mean_interval",
     "measure",
     "precision",
+    "psi",
     "recall",
     "skill",
     "total_interval",
     "total_value",
+    "wasserstein",
+    "wasserstein_counts",
     "wilson",
 ]
