@@ -47,6 +47,7 @@ def _rate(label: Floats, prior: float) -> float:
 # ---- random ---------------------------------------------------------------------------------------------
 
 _MIX = (0x9E3779B97F4A7C15, 0xBF58476D1CE4E5B9, 0x94D049BB133111EB)
+_NULL = (1 << 64) - 1
 
 
 def _mixed(x: NDArray[np.uint64]) -> NDArray[np.uint64]:
@@ -62,11 +63,11 @@ def _hashes(column: Column) -> NDArray[np.uint64]:
     """64 bits for each value; equal values (and all nulls) have equal bits, whatever batch they come in."""
     if column.kind == "text":
         assert column.vocabulary is not None
-        words = np.array([crc32(w.encode()) + (1 << 40) for w in column.vocabulary] + [0], dtype=np.uint64)
+        words = np.array([crc32(w.encode()) + (1 << 40) for w in column.vocabulary] + [_NULL], dtype=np.uint64)
         hashes: NDArray[np.uint64] = words[column.values]
         return hashes
     values = np.where(column.present(), column.values, 0).astype(np.float64) + 0.0  # -0.0 becomes 0.0
-    return np.where(column.present(), values.view(np.uint64), np.uint64(0xFFFF_FFFF_FFFF_FFFF))
+    return np.where(column.present(), values.view(np.uint64), np.uint64(_NULL))
 
 
 @dataclass(frozen=True)

@@ -26,6 +26,12 @@ from hindcast.values import Floats, Ints
 __all__ = ["Encoder", "Hashed", "Number", "OneHot", "Ordinal", "Preparation", "Scaled"]
 
 
+_GREATEST = 1e150
+"""A number beyond this is as good as infinite, and counts as missing: its square is no number."""
+_FARTHEST = 10.0
+"""A scaled number is kept within so many standard deviations of its mean, in training as in serving."""
+
+
 class Encoder(Protocol):
     """One feature's encoding: a number if `numeric`, and a code into a block of `width` places (-1: none of them).
 
@@ -52,13 +58,13 @@ class Encoder(Protocol):
 
 
 def _number(name: str, value: float | str | None) -> float:
-    """A float, NaN for what is missing or infinite."""
+    """A float, NaN for what is missing, infinite or too great to be squared."""
     if value is None:
         return math.nan
     if isinstance(value, str):
         raise DataError("a number was expected", column=name, value=value)
     number = float(value)
-    return number if math.isfinite(number) else math.nan
+    return number if abs(number) <= _GREATEST else math.nan
 
 
 def _numbers(name: str, column: Column) -> Floats:
@@ -66,8 +72,8 @@ def _numbers(name: str, column: Column) -> Floats:
         values = column.as_kind("number").floats()
     except DataError as error:
         raise DataError(str(error), column=name) from None
-    infinite = np.isinf(values)
-    return np.where(infinite, np.nan, values) if infinite.any() else values
+    beyond = np.abs(values) > _GREATEST
+    return np.where(beyond, np.nan, values) if beyond.any() else values
 
 
 def _text(name: str, value: float | str | None) -> str | None:
@@ -118,7 +124,9 @@ class Number:
 
 @dataclass(frozen=True)
 class Scaled:
-    """A number with its median where missing, less its mean, over its standard deviation.
+    """A number with its median where missing, less its mean, over its standard deviation, within 10 of them.
+
+    The bound keeps one wild value from bending the line in training, or from saturating an answer in serving.
 
     Parameters
     ----------
@@ -149,9 +157,7 @@ class Scaled:
         fill = float(np.median(known))
         filled = np.where(missing, fill, values)
         scale = float(filled.std())
-        return Scaled(
-            name, fill, float(filled.mean()), scale if scale > 0 and math.isfinite(scale) else 1.0, bool(missing.any())
-        )
+        return Scaled(name, fill, float(filled.mean()), scale if scale > 0 else 1.0, bool(missing.any()))
 
     @property
     def width(self) -> int:
@@ -161,13 +167,16 @@ class Scaled:
         values = _numbers(self.name, column)
         missing = np.isnan(values)
         scaled = (np.where(missing, self.fill, values) - self.mean) / self.scale
+        np.clip(scaled, -_FARTHEST, _FARTHEST, out=scaled)
         return scaled, missing.astype(np.int64) - 1 if self.indicator else None
 
     def item(self, value: float | str | None) -> tuple[float, int]:
         number = _number(self.name, value)
         if math.isnan(number):
-            return (self.fill - self.mean) / self.scale, 0 if self.indicator else -1
-        return (number - self.mean) / self.scale, -1
+            number, code = self.fill, 0 if self.indicator else -1
+        else:
+            code = -1
+        return min(max((number - self.mean) / self.scale, -_FARTHEST), _FARTHEST), code
 
     def places(self) -> list[str]:
         return [f"{self.name} is missing"] * self.width
@@ -282,7 +291,7 @@ class Preparation:
     >>> prepared.width, prepared.places()[:3]
     (6, ['delay', 'delay is missing', "origin is 'EWR'"])
     >>> prepared.matrix(rows).toarray()[0].tolist()
-    [-1.4142135623730951, 0.0, 0.0, 1.0, 0.0, 0.0]
+    [-1.414213562373095, 0.0, 0.0, 1.0, 0.0, 0.0]
     """
 
     encoders: tuple[Encoder, ...]
