@@ -36,7 +36,8 @@ def test_psi_is_a_symmetrised_divergence(a, b):
 @settings(max_examples=80)
 def test_sample_distances_agree_with_scipy(a, b):
     assert wasserstein(a, b) == pytest.approx(stats.wasserstein_distance(a, b), abs=1e-9)
-    assert kolmogorov_smirnov(a, b).statistic == pytest.approx(stats.ks_2samp(a, b, method="exact").statistic)
+    gaps = [abs(np.mean(np.array(a) <= x) - np.mean(np.array(b) <= x)) for x in a + b]
+    assert kolmogorov_smirnov(a, b).statistic == pytest.approx(max(gaps))
     at = np.arange(-20.0, 21.0)
     heights = [np.bincount((np.array(x) + 20).astype(int), minlength=41) for x in (a, b)]
     assert float(wasserstein_counts(*heights, at)) == pytest.approx(wasserstein(a, b), abs=1e-9)
