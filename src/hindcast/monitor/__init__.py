@@ -1,0 +1,22 @@
+"""Is the world still the one the model learnt, and is the model still as good?
+
+A reference is learnt from the training rows with the thresholds that its own past calibrates; a drift monitor holds
+live windows against it; a performance monitor scores rows as their labels mature; both speak in alerts.
+"""
+
+from hindcast.monitor.alerts import Alert, CoolDown
+from hindcast.monitor.drift import DriftMonitor, Looks
+from hindcast.monitor.profiles import FLOORS, PREDICTION, REQUESTS, Profile, Reference, Threshold
+
+__all__ = [
+    "FLOORS",
+    "PREDICTION",
+    "REQUESTS",
+    "Alert",
+    "CoolDown",
+    "DriftMonitor",
+    "Looks",
+    "Profile",
+    "Reference",
+    "Threshold",
+]
