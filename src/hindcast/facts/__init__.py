@@ -16,8 +16,8 @@ from hindcast.facts.table import Refusal, Table, check_views
 from hindcast.facts.times import Shift, after, before
 
 if TYPE_CHECKING:
-    from hindcast.facts.ingest import Landed, ingest, retract
     from hindcast.facts.lake import Lake, Receipt
+    from hindcast.facts.landing import Landed, ingest, retract
     from hindcast.facts.quarantine import Quarantine
 
 __all__ = [
@@ -43,9 +43,9 @@ __all__ = [
 _LATER = {
     "Lake": "lake",
     "Receipt": "lake",
-    "Landed": "ingest",
-    "ingest": "ingest",
-    "retract": "ingest",
+    "Landed": "landing",
+    "ingest": "landing",
+    "retract": "landing",
     "Quarantine": "quarantine",
 }
 

@@ -1,0 +1,579 @@
+"""The lake: every fact that ever landed, in append-only Delta tables that other tools can read too.
+
+One folder per table. A batch is one Parquet file, synced to disk before the commit that names it; the commit is synced
+before the receipt is given. Each commit carries where the table stands: rows, next sequence number, fingerprint. Files
+are read one by one through pyarrow's Parquet reader; nothing is ever merged or updated in place.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from threading import RLock
+from typing import Any
+
+import numpy as np
+
+from hindcast.columns import Column, Frame, Kind
+from hindcast.errors import DataError, SchemaError, StateError, UnknownName
+from hindcast.facts.digests import Lanes, row_digests, total
+from hindcast.facts.facts import Facts
+from hindcast.facts.table import Table
+from hindcast.values import Ints, digest
+
+__all__ = ["Lake", "Receipt"]
+
+_TYPES: dict[Kind, str] = {
+    "number": "double",
+    "integer": "long",
+    "time": "timestamp",
+    "boolean": "boolean",
+    "text": "string",
+}
+_KINDS: dict[str, Kind] = {name: kind for kind, name in _TYPES.items()}
+_OWN = {
+    "_event": "long",
+    "_known": "long",
+    "_seq": "long",
+    "_retract": "boolean",
+    "_file": "string",
+    "_row": "long",
+    "_digest": "binary",
+}
+_OWN_KINDS: dict[str, Kind] = {name: _KINDS[kind] for name, kind in _OWN.items() if kind in _KINDS}
+_NOTHING = "0" * 32
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """What a batch did, given only once it is on disk and has been found there.
+
+    Parameters
+    ----------
+    rows : int
+        Facts that landed with this batch.
+    version : int
+        The table's version that holds them.
+    read_back : bool
+        Whether the rows were counted again in what was written.
+    fingerprint : str
+        The table's fingerprint with them.
+    repeated : bool
+        Whether the batch had landed before, so that nothing was written now.
+    """
+
+    rows: int
+    version: int
+    read_back: bool
+    fingerprint: str
+    repeated: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class _State:
+    """Where a table stands at a version."""
+
+    delta: Any
+    version: int
+    kinds: dict[str, Kind]
+    files: list[Path]
+    rows: int
+    next_seq: int
+    fingerprint: str
+
+
+class Lake:
+    """Append-only facts on disk.
+
+    Safe for several processes: one appends to a table at a time, any number read. What a reader sees is one version.
+
+    Parameters
+    ----------
+    root : Path or str
+        A folder; it is made when something is written.
+
+    Examples
+    --------
+    >>> from tempfile import mkdtemp
+    >>> from hindcast.facts import Facts, Lake, Table
+    >>> weather = Table("weather", event_time="hour", known_after="1h")
+    >>> lake = Lake(mkdtemp())
+    >>> lake.append(weather, Facts.of(weather, [{"hour": "2013-07-01T06:00:00Z", "temp": 71.0}]), batch="first").rows
+    1
+    >>> lake.facts("weather").frame["temp"].values, lake.next_seq("weather")
+    (array([71.]), 1)
+    """
+
+    def __init__(self, root: Path | str) -> None:
+        self.root = Path(root)
+        self._mutex = RLock()
+        self._held: dict[str, int] = {}
+
+    # ---- reading ----------------------------------------------------------------------------------------
+
+    def tables(self) -> list[str]:
+        """The names of the tables that something has landed in, sorted."""
+        return sorted(path.parent.name for path in self.root.glob("*/_delta_log") if path.is_dir())
+
+    def version(self, name: str) -> int:
+        """The table's version, growing with every commit; -1 before the first."""
+        return self._delta(name).version() if name in self.tables() else -1
+
+    def schema(self, name: str, *, version: int | None = None) -> dict[str, Kind]:
+        """The table's columns and their kinds."""
+        return dict(self._state(name, version).kinds)
+
+    def next_seq(self, name: str) -> int:
+        """The sequence number that the next fact gets; 0 before the first."""
+        return self._state(name).next_seq if name in self.tables() else 0
+
+    def rows(self, name: str) -> int:
+        """How many facts have landed, retractions included."""
+        return self._state(name).rows if name in self.tables() else 0
+
+    def fingerprint(self, name: str, *, version: int | None = None) -> str:
+        """The content of the table as 32 hex digits: the same for the same facts landed in the same order.
+
+        It depends on values, times and sequence of every fact, neither on the machine nor on how the facts were
+        divided into batches or files. Of a table that does not exist it is all zeros.
+        """
+        return self._state(name, version).fingerprint if name in self.tables() else _NOTHING
+
+    def landed(self, name: str, batch: str) -> bool:
+        """Whether `batch` has landed in the table."""
+        return name in self.tables() and self._delta(name).transaction_version(batch) is not None
+
+    def facts(self, name: str, columns: Iterable[str] | None = None, *, version: int | None = None) -> Facts:
+        """The table's facts in the order of landing.
+
+        Parameters
+        ----------
+        name : str
+        columns : iterable of str, optional
+            Only these columns, in this order; all by default.
+        version : int, optional
+            As they were at that version; the newest by default.
+
+        Raises
+        ------
+        UnknownName
+            For a table or column that does not exist.
+        """
+        state = self._state(name, version)
+        wanted = list(state.kinds) if columns is None else list(dict.fromkeys(columns))
+        for column in wanted:
+            if column not in state.kinds:
+                raise UnknownName("column", column, state.kinds, where=f"table {name!r}")
+        kinds = {column: state.kinds[column] for column in wanted}
+        parts = [_read_file(path, {**kinds, **_time_kinds()}) for path in state.files]
+        frame = (
+            Frame.concat(parts)
+            if parts
+            else Frame({n: Column.empty(k, 0) for n, k in {**kinds, **_time_kinds()}.items()})
+        )
+        facts = Facts(
+            frame["_event"].values,
+            frame["_known"].values,
+            frame["_seq"].values,
+            frame["_retract"].values.astype(np.bool_),
+            Frame({column: frame[column] for column in wanted}, len(frame)),
+        )
+        return facts if _increasing(facts.seq) else facts.take(np.argsort(facts.seq, kind="stable"))
+
+    def digests(self, name: str) -> Lanes:
+        """The digests of the table's facts in the order of landing, shape (n, 2); none before the first."""
+        import pyarrow.parquet as pq
+
+        from hindcast.facts.arrow import digests_of_arrow, integers
+
+        if name not in self.tables():
+            return np.zeros((0, 2), dtype=np.uint64)
+        tables = [pq.ParquetFile(path).read(columns=["_digest", "_seq"]) for path in self._state(name).files]
+        if not tables:
+            return np.zeros((0, 2), dtype=np.uint64)
+        lanes = np.concatenate([digests_of_arrow(table["_digest"]) for table in tables])
+        seq = np.concatenate([integers(table["_seq"]) for table in tables])
+        return lanes if _increasing(seq) else lanes[np.argsort(seq, kind="stable")]
+
+    # ---- writing ----------------------------------------------------------------------------------------
+
+    @contextmanager
+    def writing(self, name: str) -> Iterator[None]:
+        """Be the only one who appends to table `name`; waits for another process. May be entered again within."""
+        with self._mutex:
+            if self._held.get(name):
+                self._held[name] += 1
+                try:
+                    yield
+                finally:
+                    self._held[name] -= 1
+                return
+            self.root.mkdir(parents=True, exist_ok=True)
+            with open(self.root / f".{name}.lock", "w") as lock:
+                fcntl.flock(lock, fcntl.LOCK_EX)
+                self._held[name] = 1
+                try:
+                    yield
+                finally:
+                    self._held[name] = 0
+
+    def append(
+        self,
+        table: Table,
+        facts: Facts,
+        *,
+        batch: str,
+        origin: Mapping[str, Any] | None = None,
+        file: str = "",
+        rows: Ints | None = None,
+        digests: Lanes | None = None,
+    ) -> Receipt:
+        """Land `facts`, or do nothing when `batch` has landed before.
+
+        Parameters
+        ----------
+        table : Table
+        facts : Facts
+            With sequence numbers that increase and start at :meth:`next_seq` or later.
+        batch : str
+            A name for this batch; the same name lands once.
+        origin : mapping, optional
+            Plain values about where it came from, kept with the commit.
+        file : str, optional
+            The file the rows came from.
+        rows : int64 array, shape (len(facts),), optional
+            Each fact's row in that file, from 1; 0 when there is no file.
+        digests : uint64 array, shape (len(facts), 2), optional
+            The rows' digests, when they are computed already.
+
+        Raises
+        ------
+        SchemaError
+            When a column's kind changed in a way that would lose something.
+        StateError
+            When the sequence numbers are taken, or what was written cannot be found again.
+        """
+        names = [n for n in facts.frame.names if table.all_columns is None or n in table.all_columns]
+        frame = facts.frame.select(names)
+        for name in table.keys:
+            if name not in frame:
+                raise UnknownName("column", name, names, where=f"table {table.name!r}, facts to append")
+        with self.writing(table.name):
+            self._create(table.name, frame.kinds)
+            state = self._state(table.name)
+            if state.delta.transaction_version(batch) is not None:
+                return Receipt(0, state.version, True, state.fingerprint, repeated=True)
+            if len(facts) == 0:
+                return Receipt(0, state.version, True, state.fingerprint)
+            if not _increasing(facts.seq) or facts.seq[0] < state.next_seq:
+                raise StateError(
+                    f"table {table.name!r}: facts must land in order with sequence numbers from {state.next_seq} on, "
+                    f"these start at {facts.seq[0]}. Someone else has appended meanwhile: take next_seq() within "
+                    "writing()."
+                )
+            frame, state = self._evolve(table.name, state, frame)
+            lanes = row_digests(frame, facts.retract) if digests is None else digests
+            own = _own_columns(facts, file, rows)
+            path = self._path(table.name) / f"part-{int(facts.seq[0]):020d}-{digest(batch)}.parquet"
+            _write_file(path, {**dict(frame), **own}, lanes)
+            moved = _sum(state.fingerprint, total(lanes, facts.seq, facts.event, facts.known))
+            stand = {
+                "rows": state.rows + len(facts),
+                "next_seq": int(facts.seq[-1]) + 1,
+                "fingerprint": moved,
+                "batch": batch,
+                "added": len(facts),
+                "origin": dict(origin or {}),
+            }
+            self._commit(table.name, state, [(path, len(facts))], stand, "append", batch)
+            return self._read_back(table.name, path, len(facts))
+
+    def _read_back(self, name: str, path: Path, rows: int) -> Receipt:
+        import pyarrow.parquet as pq
+
+        state = self._state(name)
+        found = pq.ParquetFile(path).metadata.num_rows if path in state.files else -1
+        if found != rows:
+            raise StateError(f"table {name!r}: wrote {rows} facts to {path.name} and found {found}; check the disk.")
+        return Receipt(rows, state.version, True, state.fingerprint)
+
+    def _evolve(self, name: str, state: _State, frame: Frame) -> tuple[Frame, _State]:
+        """Bring the table's schema and the frame together: columns are added or widened, never narrowed."""
+        columns: dict[str, Column] = {}
+        added: dict[str, Kind] = {}
+        widened: dict[str, Kind] = {}
+        for column_name, column in frame.items():
+            stored = state.kinds.get(column_name)
+            if stored is None:
+                added[column_name] = column.kind
+                columns[column_name] = column
+                continue
+            try:
+                columns[column_name] = column.as_kind(stored)
+            except DataError:
+                empty = not self.facts(name, [column_name]).frame[column_name].present().any()
+                if (stored, column.kind) != ("integer", "number") and not empty:
+                    raise SchemaError(
+                        f"table {name!r}: column {column_name!r} holds {stored} values and now came as {column.kind}. "
+                        f"Convert it at the source, or declare types={{{column_name!r}: {stored!r}}}.",
+                        column=column_name,
+                    ) from None
+                widened[column_name] = column.kind
+                columns[column_name] = column
+        if widened:
+            self._widen(name, state, widened)
+            state = self._state(name)
+        if added:
+            self._add_columns(name, state, added)
+            state = self._state(name)
+        return Frame(columns, len(frame)), state
+
+    def _widen(self, name: str, state: _State, widened: Mapping[str, Kind]) -> None:
+        """Write every file again with wider columns, in one commit; nobody sees a mixture."""
+        kinds = {**state.kinds, **widened}
+        written = []
+        for number, path in enumerate(state.files):
+            frame = _read_file(path, {**kinds, **_OWN_KINDS})
+            fresh = path.with_name(f"{path.name[:25]}-wide-{state.version + 1}-{number}.parquet")
+            _write_file(fresh, dict(frame), _file_digests(path))
+            written.append((fresh, len(frame)))
+        wider = _State(state.delta, state.version, kinds, state.files, state.rows, state.next_seq, state.fingerprint)
+        stand = {
+            "rows": state.rows,
+            "next_seq": state.next_seq,
+            "fingerprint": state.fingerprint,
+            "widened": dict(widened),
+        }
+        self._commit(name, wider, written, stand, "overwrite", None)
+
+    def _add_columns(self, name: str, state: _State, added: Mapping[str, Kind]) -> None:
+        from deltalake import CommitProperties, Field
+
+        stand = {
+            "rows": state.rows,
+            "next_seq": state.next_seq,
+            "fingerprint": state.fingerprint,
+            "columns": sorted(added),
+        }
+        properties = CommitProperties(custom_metadata={"hindcast": json.dumps(stand, sort_keys=True)})
+        state.delta.alter.add_columns([Field(n, _TYPES[k]) for n, k in added.items()], commit_properties=properties)
+        self._sync(self._path(name), state.delta.version())
+
+    def _create(self, name: str, kinds: Mapping[str, Kind]) -> None:
+        if name in self.tables():
+            return
+        from deltalake import CommitProperties, DeltaTable
+
+        path = self._path(name)
+        path.mkdir(parents=True, exist_ok=True)
+        stand = {"rows": 0, "next_seq": 0, "fingerprint": _NOTHING}
+        DeltaTable.create(
+            str(path.absolute()),
+            schema=_delta_schema(kinds),
+            mode="ignore",
+            name=name,
+            configuration={"delta.enableExpiredLogCleanup": "false"},
+            commit_properties=CommitProperties(custom_metadata={"hindcast": json.dumps(stand, sort_keys=True)}),
+        )
+        self._sync(path, 0)
+        _sync_path(self.root)
+
+    def _commit(
+        self,
+        name: str,
+        state: _State,
+        files: Sequence[tuple[Path, int]],
+        stand: Mapping[str, Any],
+        mode: str,
+        batch: str | None,
+    ) -> None:
+        from deltalake import CommitProperties, Transaction
+        from deltalake.transaction import AddAction
+
+        _sync_path(self._path(name))
+        actions = [
+            AddAction(
+                path.name,
+                path.stat().st_size,
+                {},
+                path.stat().st_mtime_ns // 10**6,
+                True,
+                json.dumps({"numRecords": rows}),
+            )
+            for path, rows in files
+        ]
+        properties = CommitProperties(
+            custom_metadata={"hindcast": json.dumps(stand, sort_keys=True)},
+            app_transactions=[Transaction(batch, 1)] if batch is not None else None,
+        )
+        state.delta.create_write_transaction(actions, mode, _delta_schema(state.kinds), commit_properties=properties)
+        self._sync(self._path(name), self._delta(name).version())
+
+    # ---- the table on disk ------------------------------------------------------------------------------
+
+    def _path(self, name: str) -> Path:
+        return self.root / name
+
+    def _delta(self, name: str, version: int | None = None) -> Any:
+        from deltalake import DeltaTable
+        from deltalake.exceptions import DeltaError
+
+        if name not in self.tables():
+            raise UnknownName("table", name, self.tables(), where=f"lake {self.root}")
+        uri = str(self._path(name).absolute())
+        try:
+            return DeltaTable(uri, version=version)
+        except (DeltaError, OSError, ValueError) as error:
+            if version is not None:
+                raise StateError(f"table {name!r} has no readable version {version}: {error}") from None
+            if not self._set_torn_aside(name):
+                raise StateError(f"table {name!r} in {self.root} cannot be opened: {error}") from None
+            return DeltaTable(uri)
+
+    def _state(self, name: str, version: int | None = None) -> _State:
+        delta = self._delta(name, version)
+        stand = _stand(self._path(name), delta.version())
+        if stand is None:
+            if version is not None or not self._set_torn_aside(name):
+                raise StateError(f"table {name!r}: version {delta.version()} does not say where the table stands.")
+            return self._state(name)
+        fields = {field.name: field.type.type for field in delta.schema().fields if field.name not in _OWN}
+        folder = self._path(name)
+        files = sorted(folder / Path(uri).name for uri in delta.file_uris())
+        kinds = {column: _KINDS[stored] for column, stored in fields.items()}
+        return _State(delta, delta.version(), kinds, files, stand["rows"], stand["next_seq"], stand["fingerprint"])
+
+    def _set_torn_aside(self, name: str) -> bool:
+        """After a power cut: move a last commit or checkpoint that never got to disk aside, under the name ``.torn``.
+
+        Nothing of it was acknowledged, since a receipt is given after the sync only. The log itself is kept whole,
+        so that a checkpoint can be done without.
+        """
+        log = self._path(name) / "_delta_log"
+        moved = False
+        with self.writing(name):
+            commits = sorted(log.glob("[0-9]" * 20 + ".json"))
+            if commits and not _is_json_lines(commits[-1]):
+                commits[-1].rename(commits[-1].with_suffix(".json.torn"))
+                moved = True
+            for path in [*log.glob("*.checkpoint*.parquet"), *log.glob("_last_checkpoint")]:
+                path.rename(path.with_name(path.name + ".torn"))
+                moved = True
+            _sync_path(log)
+        return moved and any(log.glob("[0-9]" * 20 + ".json"))
+
+    @staticmethod
+    def _sync(folder: Path, version: int) -> None:
+        log = folder / "_delta_log"
+        for path in [*log.glob(f"{version:020d}*"), *log.glob("_last_checkpoint"), log, folder]:
+            _sync_path(path)
+
+
+def _sync_path(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _is_json_lines(path: Path) -> bool:
+    try:
+        lines = [json.loads(line) for line in path.read_text().splitlines() if line.strip()]
+    except ValueError:
+        return False
+    return bool(lines)
+
+
+def _stand(folder: Path, version: int) -> dict[str, Any] | None:
+    """Where the table stood at `version`, from its commit or, when another tool made that one, the last of ours."""
+    for earlier in range(version, -1, -1):
+        path = folder / "_delta_log" / f"{earlier:020d}.json"
+        if not path.exists() or not _is_json_lines(path):
+            return None
+        for line in path.read_text().splitlines():
+            info = json.loads(line).get("commitInfo", {}) if line.strip() else {}
+            if "hindcast" in info:
+                stand: dict[str, Any] = json.loads(info["hindcast"])
+                return stand
+    return None
+
+
+def _delta_schema(kinds: Mapping[str, Kind]) -> Any:
+    from deltalake import Field, Schema
+
+    types = {**{name: _TYPES[kind] for name, kind in kinds.items()}, **_OWN}
+    return Schema([Field(name, stored) for name, stored in types.items()])
+
+
+def _time_kinds() -> dict[str, Kind]:
+    return {name: _OWN_KINDS[name] for name in ("_event", "_known", "_seq", "_retract")}
+
+
+def _own_columns(facts: Facts, file: str, rows: Ints | None) -> dict[str, Column]:
+    count = len(facts)
+    name = np.empty(1, dtype=object)
+    name[0] = file
+    return {
+        "_event": Column("integer", facts.event),
+        "_known": Column("integer", facts.known),
+        "_seq": Column("integer", facts.seq),
+        "_retract": Column("boolean", facts.retract.astype(np.int8)),
+        "_file": Column("text", np.full(count, 0 if file else -1, dtype=np.int32), None, name),
+        "_row": Column("integer", np.zeros(count, dtype=np.int64) if rows is None else rows),
+    }
+
+
+def _write_file(path: Path, columns: Mapping[str, Column], lanes: Lanes) -> None:
+    """One Parquet file, on disk when this returns."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    from hindcast.facts.arrow import bytes_to_arrow, column_to_arrow
+
+    table = pa.Table.from_arrays(
+        [*(column_to_arrow(column) for column in columns.values()), bytes_to_arrow(lanes)], names=[*columns, "_digest"]
+    )
+    texts = [name for name, column in columns.items() if column.kind == "text"]
+    pq.write_table(table, path, compression="zstd", use_dictionary=texts, store_schema=False)
+    _sync_path(path)
+
+
+def _read_file(path: Path, kinds: Mapping[str, Kind]) -> Frame:
+    import pyarrow.parquet as pq
+
+    from hindcast.facts.arrow import read_column
+
+    texts = [name for name, kind in kinds.items() if kind == "text"]
+    file = pq.ParquetFile(path, read_dictionary=texts)
+    there = set(file.schema_arrow.names)
+    table = file.read(columns=[name for name in kinds if name in there])
+    return Frame(
+        {
+            name: read_column(table[name], kind) if name in there else Column.empty(kind, table.num_rows)
+            for name, kind in kinds.items()
+        },
+        table.num_rows,
+    )
+
+
+def _file_digests(path: Path) -> Lanes:
+    import pyarrow.parquet as pq
+
+    from hindcast.facts.arrow import digests_of_arrow
+
+    return digests_of_arrow(pq.ParquetFile(path).read(columns=["_digest"])["_digest"])
+
+
+def _increasing(seq: Ints) -> bool:
+    return bool((np.diff(seq) > 0).all())
+
+
+def _sum(fingerprint: str, more: Any) -> str:
+    lanes = [int(fingerprint[:16], 16), int(fingerprint[16:], 16)]
+    return "".join(f"{(lane + int(plus)) % (1 << 64):016x}" for lane, plus in zip(lanes, more, strict=True))
