@@ -11,7 +11,8 @@ A frame's checksum also covers its segment and offset, so bytes that were valid 
 ``synced`` is the offset up to which the segment was known to be on the medium when the frame was written. By it a
 reader can tell two kinds of damage apart: bytes that no sync ever covered may be anything after a crash, whole
 frames behind them included, and were never acknowledged (a torn tail); but damage before an offset that a later
-frame calls synced destroyed something acknowledged (corruption), and must never be passed over.
+frame calls synced destroyed something acknowledged (corruption), and must never be passed over. A frame without
+records is a seal: closing the journal puts one at the end, so that all before it is known to have been synced.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ import msgspec
 from hindcast.errors import DataError, StateError
 
 __all__ = [
+    "MAX_BYTES",
     "FRAME_BYTES",
     "HEADER_BYTES",
     "Damage",

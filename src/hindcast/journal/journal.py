@@ -12,9 +12,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import NamedTuple
 
-from hindcast.errors import ConfigError, StateError
+from hindcast.errors import ConfigError, DataError, StateError
 from hindcast.journal.durable import make_folder, sync, sync_folder, write_all
-from hindcast.journal.framing import encode_frame, encode_record
+from hindcast.journal.framing import MAX_BYTES, encode_frame, encode_record
 from hindcast.journal.locks import Lock
 from hindcast.journal.segments import Entry, KeyFile, Segment, create, read, recover, segment_path
 
@@ -111,12 +111,18 @@ class Journal:
         self._closing = False
         self._broken: str | None = None
         self._pid = os.getpid()
-        make_folder(self.folder)
-        self._lock = Lock(self.folder / "journal.lock", "journal")
         self._fd = -1
+        try:
+            make_folder(self.folder)
+            self._lock = Lock(self.folder / "journal.lock", "journal")
+        except OSError as error:
+            raise StateError(f"journal {self.folder} cannot be opened: {error}.") from error
         try:
             self._recover()
             self._fd = os.open(self._segments[-1].path, os.O_RDWR | os.O_CLOEXEC)
+        except OSError as error:
+            self._lock.release()
+            raise StateError(f"journal {self.folder} cannot be opened: {error}.") from error
         except BaseException:
             self._lock.release()
             raise
@@ -158,7 +164,12 @@ class Journal:
         """
         answer: Future[list[int]] = Future()
         items = [(r.key, encode_record(r.kind, r.key, r.body)) for r in (Record(*record) for record in records)]
-        self._ask(_Ask(items, sum(len(data) for _, data in items), answer, True))
+        size = sum(len(data) for _, data in items)
+        if size > MAX_BYTES:
+            raise DataError(
+                f"{len(items)} journal records of {size} bytes are too large together; at most {MAX_BYTES}."
+            )
+        self._ask(_Ask(items, size, answer, True))
         return answer
 
     def _ask(self, ask: _Ask) -> None:
@@ -255,12 +266,10 @@ class Journal:
             self._closing = True
             self._gate.notify_all()
             self._room.notify_all()
-        if threading.current_thread() is not self._writer and os.getpid() == self._pid:
+        if os.getpid() != self._pid:  # a fork lets go of its copies; its parent goes on
+            self._let_go()
+        elif threading.current_thread() is not self._writer:
             self._writer.join()
-        if self._fd >= 0:
-            os.close(self._fd)
-            self._fd = -1
-        self._lock.release()
 
     def __enter__(self) -> Journal:
         return self
@@ -279,6 +288,8 @@ class Journal:
             except BaseException as error:  # a fault of ours: better refuse than guess
                 self._break(f"journal {self.folder} stopped: {error!r}. Open it anew.")
                 _fail(asks, self._broken)
+        self._seal()
+        self._let_go()
 
     def _take(self) -> list[_Ask]:
         """Wait for work; a group of it, or nothing when the journal is closing and all is written."""
@@ -303,7 +314,8 @@ class Journal:
             return
         last = self._segments[-1].last
         try:
-            segment = self._roll() if self._segments[-1].end >= self._segment_bytes else self._segments[-1]
+            all_known = all(self._known(ask) is not None for ask in asks)
+            segment = self._segments[-1] if all_known else self._with_room()
         except OSError as error:
             self._answer(
                 asks, [self._known(ask) for ask in asks], last, f"journal {self.folder}: no new segment, {error}."
@@ -333,13 +345,13 @@ class Journal:
                 frames.append(frame)
                 end += len(frame)
         trouble = self._put(segment, b"".join(frames)) if frames else None
-        if trouble is None:
+        if frames and trouble is None:
             with self._gate:
                 self._keys.update(fresh)
                 segment.keys.extend(fresh.items())
                 for begin, start in starts:
                     segment.add(begin, start)
-                segment.last, segment.end = position - 1, end
+                segment.last, segment.end, segment.sealed = position - 1, end, False
         self._answer(asks, answers, last if trouble else position - 1, trouble)
 
     def _put(self, segment: Segment, data: bytes) -> str | None:
@@ -366,9 +378,12 @@ class Journal:
                 )
         return None
 
-    def _roll(self) -> Segment:
-        """Go on in a new segment."""
-        segment = create(self.folder, self._segments[-1].last + 1, durable=self._sync)
+    def _with_room(self) -> Segment:
+        """The segment to write to: a new one after one that is large enough, and not empty."""
+        newest = self._segments[-1]
+        if newest.end < self._segment_bytes or newest.last < newest.first:
+            return newest
+        segment = create(self.folder, newest.last + 1, durable=self._sync)
         fd = os.open(segment.path, os.O_RDWR | os.O_CLOEXEC)
         os.close(self._fd)
         self._fd = fd
@@ -394,6 +409,21 @@ class Journal:
             self._broken = reason
             self._room.notify_all()
         return reason
+
+    def _seal(self) -> None:
+        """Leave word, if there is room, that all is synced: damage to it will be told from a torn tail."""
+        segment = self._segments[-1]
+        if self._broken is None and self._sync and not segment.sealed and segment.last >= segment.first:
+            end = segment.end
+            seal = encode_frame([], first=segment.first, start=end, synced=end, position=segment.last + 1)
+            if self._put(segment, seal) is None:
+                segment.end, segment.sealed = end + len(seal), True
+
+    def _let_go(self) -> None:
+        if self._fd >= 0:
+            os.close(self._fd)
+            self._fd = -1
+        self._lock.release()
 
     # ---- opening ----------------------------------------------------------------------------------------
 

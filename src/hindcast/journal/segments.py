@@ -46,7 +46,7 @@ class Segment:
     """One file of the journal: records `first` to `last` in its bytes before `end`, all of them on the medium.
 
     ``marks`` are (position, offset) of some frames, in order, so that reading can start near any position;
-    ``keys`` those of its records, in order.
+    ``keys`` those of its records, in order; ``sealed`` says that a frame at its end calls all before it synced.
     """
 
     path: Path
@@ -55,6 +55,7 @@ class Segment:
     end: int
     marks: list[tuple[int, int]] = field(default_factory=list)
     keys: list[tuple[str, int]] = field(default_factory=list)
+    sealed: bool = False
 
     def add(self, position: int, start: int) -> None:
         """Note that a frame starts here, unless the last note is near."""
@@ -115,7 +116,7 @@ def recover(path: Path, *, newest: bool, durable: bool) -> tuple[Segment, int]:
             segment.add(item.position, item.start)
             segment.keys.extend((r[1], item.position + n) for n, r in enumerate(item.records) if r[1] is not None)
             segment.last, segment.end = item.position + len(item.records) - 1, item.end
-            unproven = max(unproven, item.synced)
+            unproven, segment.sealed = max(unproven, item.synced), not item.records
     except StateError as error:
         raise StateError(f"journal segment {path}: {error}. Restore it from a backup.") from None
     if damage is not None and (damage.corrupt or not newest):
@@ -176,7 +177,10 @@ def read(segment: Segment, *, after: int, end: int) -> Iterator[Entry]:
     where = bisect_right(segment.marks, (after + 1, end)) - 1
     start = segment.marks[where][1] if where >= 0 else HEADER_BYTES
     with segment.path.open("rb", buffering=1 << 18) as file:
-        check_header(file.read(HEADER_BYTES), segment.first)
+        try:
+            check_header(file.read(HEADER_BYTES), segment.first)
+        except StateError as error:
+            raise StateError(f"journal segment {segment.path}: {error}. Restore it from a backup.") from None
         file.seek(start)
         while start < end:
             head = file.read(FRAME_BYTES)
