@@ -182,7 +182,8 @@ class Canary:
                 return Verdict.unknown(
                     "errors", f"{new.requests} canary and {old.requests} champion requests", rows=new.requests
                 )
-            found = error_harm(new, old, self.level)
+            assert guard.harm is not None
+            found = error_harm(new, old, self.level, guard.harm)
         else:
             if min(new.rows, old.rows) < _MIN_ROWS:
                 said = f"{new.rows} canary and {old.rows} champion rows have a matured label"

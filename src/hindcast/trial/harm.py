@@ -88,10 +88,11 @@ class Finding:
         return sample_size(harm, self.sd, share=share, level=level, power=power)
 
 
-def error_harm(canary: Arm, champion: Arm, level: float) -> Finding:
+def error_harm(canary: Arm, champion: Arm, level: float, harm: float) -> Finding:
     """By how much the canary's error rate is higher; Newcombe's interval of a difference of two rates.
 
-    Both arms have at least one request. Reference: Newcombe, "Interval estimation for the difference between
+    Both arms have at least one request. The deviation for the sample size is that of the champion's rate worsened by
+    `harm`, since a rate of zero has none. Reference: Newcombe, "Interval estimation for the difference between
     independent proportions", Statistics in Medicine 1998, method 10.
     """
     new, old = canary.errors / canary.requests, champion.errors / champion.requests
@@ -99,7 +100,7 @@ def error_harm(canary: Arm, champion: Arm, level: float) -> Finding:
     new_low, _ = wilson(canary.errors, canary.requests, both_sides)
     _, old_high = wilson(champion.errors, champion.requests, both_sides)
     low = new - old - math.hypot(new - new_low, old_high - old)
-    rate = (canary.errors + champion.errors + 1) / (canary.requests + champion.requests + 2)
+    rate = min(1.0, old + harm)
     return Finding(new, old, new - old, low, canary.requests, champion.requests, math.sqrt(rate * (1 - rate)))
 
 
