@@ -319,6 +319,8 @@ def test_what_is_no_ledger_is_said(tmp_path):
         Ledger(tmp_path / "none" / "ledger.db")
     with pytest.raises(ConfigError, match="only SQLite and PostgreSQL"):
         Ledger("mysql://user:secret@host/db")
+    with pytest.raises(ConfigError, match=r"user:\*\*\*@host.*Install the driver"):
+        Ledger("postgresql+psycopg2cffi://user:secret@host/db")
     with pytest.raises(ConfigError, match="is no ledger"):
         Ledger("://")
     with Ledger(tmp_path / "ledger.db"):

@@ -138,7 +138,10 @@ class SqlRows:
             self._engine = _sqlite_engine(path, read_only=read_only)
         elif parsed.get_backend_name() == "postgresql":
             options = {"postgresql_readonly": True} if read_only else {}
-            self._engine = sa.create_engine(parsed, execution_options=options)
+            try:
+                self._engine = sa.create_engine(parsed, execution_options=options)
+            except ImportError as error:
+                raise ConfigError(f"ledger {self.place}: {error}. Install the driver, such as psycopg.") from None
         else:
             raise ConfigError(f"ledger {self.place}: only SQLite and PostgreSQL are known.")
         try:
@@ -188,7 +191,7 @@ class SqlRows:
         except sa.exc.DBAPIError as error:
             text = str(error.orig)
             hint = f" It was busy for {WAIT_S} seconds; is a process holding it?" if "locked" in text else ""
-            raise StateError(f"ledger {self.place}: {text}.{hint}") from error
+            raise StateError(f"ledger {self.place}: {text.rstrip('.')}.{hint}") from error
         except sqlite3.Error as error:
             raise StateError(f"ledger {self.place}: {error}.") from error
 
