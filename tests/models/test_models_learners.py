@@ -328,3 +328,15 @@ def test_models_are_the_same_bytes_under_one_thread_and_two():
         outputs.append(result.stdout)
     assert outputs[0] == outputs[1]
     assert len(outputs[0].split()) == 2
+
+
+def test_forests_are_freed_and_made_without_end():
+    import resource
+
+    text = fit(LEARNERS["lightgbm"]).text
+    for _ in range(20):
+        Forest(text)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    for _ in range(300):
+        Forest(text).predict_row([0.0] * 7)
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 20_000  # 300 leaked forests are 60 MB and more

@@ -14,6 +14,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from threading import Lock
 from typing import Any
+from weakref import finalize
 
 import numpy as np
 
@@ -113,12 +114,12 @@ class Forest:
 
     def __init__(self, text: str, threads: int = 2) -> None:
         self.text, self.threads = text, threads
-        self._handle = self._fast = ctypes.c_void_p()
         if not text.startswith("tree\n"):
             raise ArtifactError("a LightGBM model text must begin with the line 'tree'.")
         self._handle, self._fast = ctypes.c_void_p(), ctypes.c_void_p()
         iterations = ctypes.c_int()
         _call("LGBM_BoosterLoadModelFromString", text.encode(), ctypes.byref(iterations), ctypes.byref(self._handle))
+        finalize(self, library().LGBM_BoosterFree, self._handle)
         if self._count("LGBM_BoosterNumModelPerIteration") != 1:
             raise ArtifactError("a LightGBM model with several outputs per row is not a probability of one target.")
         self.features = self._count("LGBM_BoosterGetNumFeature")
@@ -127,6 +128,7 @@ class Forest:
             "LGBM_BoosterPredictForMatSingleRowFastInit",
             self._handle, _NORMAL, 0, -1, _FLOAT64, self.features, b"num_threads=1", ctypes.byref(self._fast),
         )  # fmt: skip
+        finalize(self, library().LGBM_FastConfigFree, self._fast)  # the last made is freed first
         self._row, self._answer, self._length = (ctypes.c_double * self.features)(), ctypes.c_double(), ctypes.c_int64()
         self._one = library().LGBM_BoosterPredictForMatSingleRowFast
         self._arguments = (self._fast, self._row, ctypes.byref(self._length), ctypes.byref(self._answer))
@@ -166,9 +168,3 @@ class Forest:
 
     def __reduce__(self) -> tuple[Any, ...]:
         return Forest, (self.text, self.threads)
-
-    def __del__(self) -> None:
-        if self._fast:
-            library().LGBM_FastConfigFree(self._fast)
-        if self._handle:
-            library().LGBM_BoosterFree(self._handle)

@@ -198,7 +198,7 @@ class LightGBM:
                 "callbacks": [library.early_stopping(self.early_stopping, verbose=False)],
             }
         booster = library.train(parameters, data, num_boost_round=self.trees, **watched)
-        kept = booster.best_iteration if self.early_stopping is not None else self.trees
+        kept = booster.best_iteration or self.trees
         text = _without_parameters(booster.model_to_string(num_iteration=kept))
         gain = booster.feature_importance("gain", iteration=kept).astype(np.float64)
         return LightGBMModel(preparation, text, gain, {"rows": len(label), **_shape(text)})
