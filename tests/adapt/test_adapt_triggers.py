@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -23,10 +25,8 @@ states = st.builds(TriggerState, days, st.none() | days, signals.map(tuple), st.
 @settings(max_examples=100, deadline=None)
 @given(states, st.sampled_from(TRIGGERS), st.integers(0, 40))
 def test_the_announced_moment_is_when_it_becomes_due(state, trigger, wait):
-    later = TriggerState(state.now_us + wait * DAY_US, state.last_training_us, (), state.matured_rows)
-    later = TriggerState(later.now_us, later.last_training_us, state.signals, later.matured_rows)
-    known = tuple(s for s in state.signals if s.at_us <= state.now_us)
-    state, later = (TriggerState(s.now_us, s.last_training_us, known, s.matured_rows) for s in (state, later))
+    state = replace(state, signals=tuple(s for s in state.signals if s.at_us <= state.now_us))
+    later = replace(state, now_us=state.now_us + wait * DAY_US)
     at = trigger.next_us(state)
     assert (trigger.due(later) is not None) == (at is not None and later.now_us >= at)
 

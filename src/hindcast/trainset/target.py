@@ -69,6 +69,14 @@ def outcome(table: Table, expression: str | Expression, on: str | tuple[str, ...
     ------
     ConfigError
         For a condition outside the grammar, or no columns to join on.
+
+    Examples
+    --------
+    >>> from hindcast.facts import Table
+    >>> arrivals = Table("arrivals", key="flight_id", event_time="landed", known="event")
+    >>> late = outcome(arrivals, "arr_delay >= 15", on="flight_id")
+    >>> late.expression.text, late.on
+    ('arr_delay >= 15', ('flight_id',))
     """
     condition = expression if isinstance(expression, Expression) else Expression(expression)
     return Outcome(table, condition, (on,) if isinstance(on, str) else tuple(on))
@@ -102,6 +110,16 @@ class Binary:
     ConfigError
         For a quantile outside (0, 1], a duration that is none, or a maturity below `within` (the positives
         would be admitted before the negatives).
+
+    Examples
+    --------
+    >>> from hindcast.facts import Table, before
+    >>> flights = Table("flights", key="flight_id", event_time="scheduled", known=before("scheduled", "30d"))
+    >>> arrivals = Table("arrivals", key="flight_id", event_time="landed", known="event")
+    >>> late = outcome(arrivals, "arr_delay >= 15", on="flight_id")
+    >>> target = Binary(flights, as_of=before("scheduled", "2h"), label=late, maturity="18h")
+    >>> duration_text(target.maturity_us)
+    '18h'
     """
 
     table: Table

@@ -51,7 +51,17 @@ class TrainingSet:
         baseline. It is no feature.
     key : Column, shape (n,)
     manifest : mapping
-        Plain data: ``as_of``, ``maturity_us``, ``declaration``, ``facts``, ``counts``; see :meth:`build`.
+        Plain data: ``name``, ``as_of``, ``since``, ``maturity_us``, ``declaration`` (the target, the features'
+        identity), ``facts`` (fingerprints by table) and ``counts``.
+
+    Examples
+    --------
+    With a target, its spine and the features answered for it::
+
+        made = TrainingSet.build(
+            target, spine, features, now_us=now_us, fingerprints={"flights": "9f2c"}, identity=plan.identity
+        )
+        made.save(home.cache / "trainsets" / made.name)
     """
 
     name: str
