@@ -6,16 +6,74 @@ Names are imported when first used, so that ``import hindcast`` stays fast.
 from __future__ import annotations
 
 from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from hindcast.adapt import every, on_decay, on_drift, on_volume
+    from hindcast.assemble import open_system
+    from hindcast.columns import Column, Frame
+    from hindcast.errors import HindcastError
+    from hindcast.evaluate import (
+        beats_baselines,
+        calibrated,
+        decreasing,
+        increasing,
+        invariant,
+        latency,
+        not_worse_than_champion,
+        size,
+        slice_floor,
+    )
+    from hindcast.facts import Table, after, before, files, frame
+    from hindcast.features import latest, request, window
+    from hindcast.metrics import Goal
+    from hindcast.models import last_label, random, rule, zero_rule
+    from hindcast.models.lightgbm import LightGBM as lightgbm
+    from hindcast.models.logistic import Logistic as logistic
+    from hindcast.system import Monitoring, System, Training, load_system
+    from hindcast.trainset import Binary, outcome
+    from hindcast.trial import canary, shadow
+    from hindcast.values import local_hour, local_weekday
 
 __version__ = "0.1.0"
 
-_EXPORTS: dict[str, str] = {}
+_ROOMS: dict[str, tuple[str, ...]] = {
+    "hindcast.adapt": ("every", "on_decay", "on_drift", "on_volume"),
+    "hindcast.assemble": ("open_system",),
+    "hindcast.columns": ("Column", "Frame"),
+    "hindcast.errors": ("HindcastError",),
+    "hindcast.evaluate": (
+        "beats_baselines",
+        "calibrated",
+        "decreasing",
+        "increasing",
+        "invariant",
+        "latency",
+        "not_worse_than_champion",
+        "size",
+        "slice_floor",
+    ),
+    "hindcast.facts": ("Table", "after", "before", "files", "frame"),
+    "hindcast.features": ("latest", "request", "window"),
+    "hindcast.metrics": ("Goal",),
+    "hindcast.models": ("last_label", "random", "rule", "zero_rule"),
+    "hindcast.system": ("Monitoring", "System", "Training", "load_system"),
+    "hindcast.trainset": ("Binary", "outcome"),
+    "hindcast.trial": ("canary", "shadow"),
+    "hindcast.values": ("local_hour", "local_weekday"),
+}
+_EXPORTS = {name: (room, name) for room, names in _ROOMS.items() for name in names} | {
+    "lightgbm": ("hindcast.models.lightgbm", "LightGBM"),
+    "logistic": ("hindcast.models.logistic", "Logistic"),
+}
+
+__all__ = sorted(_EXPORTS)  # pyright: ignore
 
 
 def __getattr__(name: str) -> Any:
     if name in _EXPORTS:
-        value = getattr(import_module(_EXPORTS[name]), name)
+        room, its_name = _EXPORTS[name]
+        value = getattr(import_module(room), its_name)
         globals()[name] = value
         return value
     raise AttributeError(f"module 'hindcast' has no attribute {name!r}")

@@ -1,0 +1,129 @@
+"""History: all requests that the facts imply, each with its features at its own moment and what came of it.
+
+Features do not depend on any decision, so they are answered once for the whole stretch and shared by every
+training, every replay and every policy. A row's features use only what was visible at its as_of, so a slice of
+this table is what would have been logged then.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from hindcast.columns import Column, Frame
+from hindcast.errors import DataError
+from hindcast.facts.facts import Facts
+from hindcast.models.baselines import LAST_LABEL
+from hindcast.system import System
+from hindcast.trainset.maturity import label_delays, maturity_of
+from hindcast.trainset.spine import Spine, make_spine
+from hindcast.trainset.trainset import TrainingSet
+from hindcast.values import NEVER, Bools, Floats, Ints
+
+__all__ = ["History", "Progress"]
+
+Progress = Callable[[str, int, int], None]
+"""Told a stage's name, how much of it is done, and how much there is."""
+
+
+@dataclass(frozen=True, eq=False)
+class History:
+    """Requests in order of (as_of, sequence), with features and labels.
+
+    Attributes
+    ----------
+    system : System
+    spine : Spine, n requests
+    features : Frame, n rows
+        The plan's features.
+    inputs : Frame, n rows
+        The features, and the last known label that the no-change baseline reads.
+    fingerprints : mapping of str to str
+        What identifies the facts, by table.
+    rows : mapping of str to int
+        How many facts each table holds.
+    """
+
+    system: System
+    spine: Spine
+    features: Frame
+    inputs: Frame
+    fingerprints: Mapping[str, str]
+    rows: Mapping[str, int]
+
+    @staticmethod
+    def build(
+        system: System,
+        facts: Mapping[str, Facts],
+        fingerprints: Mapping[str, str],
+        *,
+        until_us: int = NEVER,
+        threads: int = 2,
+        progress: Progress | None = None,
+    ) -> History:
+        """Make the spine from the target's declaration and answer its features from the facts.
+
+        Raises
+        ------
+        DataError
+            When the facts imply no request at all.
+        """
+        from hindcast.features.batch import answer
+
+        spine = make_spine(system.target, facts, until_us=until_us)
+        if not len(spine):
+            raise DataError(
+                f"system {system.name!r}: the facts of table {system.target.table.name!r} imply no request; is it empty, "
+                f"or is every row published after its own as_of? {dict(spine.counts)}"
+            )
+        if progress:
+            progress("features", 0, len(spine))
+        features = answer(system.plan, facts, spine.frame, spine.as_of, threads=threads)
+        if progress:
+            progress("features", len(spine), len(spine))
+        inputs = features.having(**{LAST_LABEL: Column("number", spine.last_label())})
+        return History(system, spine, features, inputs, dict(fingerprints), {name: len(f) for name, f in sorted(facts.items())})
+
+    def __len__(self) -> int:
+        return len(self.spine)
+
+    @property
+    def as_of(self) -> Ints:
+        return self.spine.as_of
+
+    @property
+    def label(self) -> Floats:
+        """The first known label of each request, NaN where none ever comes."""
+        return self.spine.label
+
+    def maturity_us(self, now_us: int) -> int:
+        """The age at which a label may be used, as declared or as measured by `now_us`."""
+        return maturity_of(self.system.target, self.spine, now_us)
+
+    def usable(self, now_us: int, since_us: int = -NEVER) -> Bools:
+        """Rows that may train, or count in a monitor, at `now_us`, shape (n,)."""
+        return self.spine.usable(now_us, self.maturity_us(now_us)) & (self.as_of >= since_us)
+
+    def slice(self, since_us: int, until_us: int) -> slice:
+        """The rows with ``since_us < as_of <= until_us``."""
+        first, last = np.searchsorted(self.as_of, [since_us, until_us], side="right")
+        return slice(int(first), int(last))
+
+    def training_set(self, now_us: int) -> TrainingSet:
+        """What may be learnt from at `now_us`, named by all that it is made from."""
+        window = self.system.training.window_us
+        return TrainingSet.build(
+            self.system.target,
+            self.spine,
+            self.features,
+            now_us=now_us,
+            fingerprints=self.fingerprints,
+            identity=self.system.plan.identity,
+            since_us=None if window is None else now_us - window,
+        )
+
+    def delays(self) -> Ints:
+        """Label delays, from as_of to the label's known time, of all that ever came, in microseconds."""
+        return label_delays(self.spine)

@@ -1,0 +1,298 @@
+"""The loop: requests ask, labels mature, timers fire. ``run``, ``replay`` and ``up`` all turn this one.
+
+At one instant requests come first, then timers, then facts and labels; a decision at t governs requests with a
+later as_of. Between two ticks nothing is decided, so the world may answer whole blocks at a time. Every decision
+goes to the ledger with its reason and its figures, and nothing else is state: what the loop keeps in memory it
+could read back from there.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from hindcast.adapt import Policy, Retraining, Signal, TriggerState, retraining
+from hindcast.errors import DataError
+from hindcast.loop.trainer import Trained, Trainer
+from hindcast.loop.watch import DriftWatch, reference_of
+from hindcast.loop.world import World
+from hindcast.models import write
+from hindcast.monitor import Alert, Reference
+from hindcast.registry import Registry
+from hindcast.system import System
+from hindcast.trial import Arm, CanaryEvidence, Look, Rollout, RolloutState, Shadow, ShadowEvidence
+from hindcast.values import NEVER, iso
+
+__all__ = ["Loop"]
+
+
+@dataclass
+class _Pending:
+    """A training that has begun and is not done."""
+
+    begun_us: int
+    done_us: int
+    reason: str
+
+
+@dataclass
+class Loop:
+    """One system under one policy, moved from tick to tick.
+
+    Parameters
+    ----------
+    system : System
+    world : World
+    trainer : Trainer
+    registry : Registry
+        Versions and roles, over the ledger.
+    policy : Policy
+        What is renewed when, and how it is rolled out.
+    until_us : int
+        Nothing happens later.
+    ahead_us : int
+        How far monitors may look ahead; 0 in production.
+    """
+
+    system: System
+    world: World
+    trainer: Trainer
+    registry: Registry
+    policy: Policy
+    until_us: int = NEVER
+    ahead_us: int = 0
+    monitors: bool = True
+    alerts: list[Alert] = field(default_factory=list)
+    watches: list[DriftWatch] = field(default_factory=list)
+    now_us: int = 0
+    _retraining: Retraining = field(init=False)
+    _stages: tuple[Any, ...] = field(init=False)
+    _pending: _Pending | None = None
+    _rollout: RolloutState | None = None
+    _references: dict[str, Reference] = field(default_factory=dict)
+    _trained: dict[str, Trained] = field(default_factory=dict)
+    _last_training_us: int = 0
+    _signals: list[Signal] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        training = self.system.training
+        declared = retraining(self.system.retrain, training_time=training.takes, window=training.window)
+        self._retraining, self._stages = self.policy.apply(declared, self.system.rollout)
+
+    # ---- time -----------------------------------------------------------------------------------------------
+
+    def begin(self, now_us: int) -> None:
+        """Start at `now_us`; without a champion one is trained on what had matured a training's length before."""
+        self.now_us = now_us
+        self._last_training_us = now_us
+        if self.registry.roles().champion is None:
+            trained = self.trainer.train(now_us - self.system.training.takes_us)
+            version = self._register(trained, now_us, "first model")
+            if trained.verdict.ok:
+                self.registry.promote(version, reason="first champion: every gate passed", at_us=now_us)
+            else:
+                raise DataError(
+                    f"system {self.system.name!r}: no model may serve from {iso(now_us)}: {trained.verdict.reason}"
+                )
+        self._watch(now_us)
+
+    def train_now(self, now_us: int, *, measured: bool = False) -> tuple[str, Trained]:
+        """Train at once on what has matured at `now_us`; the first model that passes becomes champion.
+
+        A later one that passes waits on the ledger for its trial: `up` takes it there.
+        """
+        champion = self.registry.roles().champion
+        serving = self.world.models.get(champion) if champion else None
+        trained = self.trainer.train(now_us, serving, measured=measured)
+        version = self._register(trained, now_us, "trained by hand")
+        if champion is None and trained.verdict.ok:
+            self.registry.promote(version, reason="first champion: every gate passed", at_us=now_us)
+        return version, trained
+
+    def next_tick(self) -> int:
+        """The next moment at which something may be decided."""
+        every = self.system.monitoring.every_us
+        grid = (self.now_us // every + 1) * every
+        return min(grid, self._pending.done_us) if self._pending else grid
+
+    def tick(self, now_us: int) -> None:
+        """Time has come to `now_us`: requests up to it were asked, now timers fire."""
+        self.world.serve(now_us, self.registry.roles())
+        self.now_us = now_us
+        if self._pending is not None and self._pending.done_us <= now_us:
+            self._finish_training(now_us)
+        if now_us % self.system.monitoring.every_us == 0:
+            self._monitor(now_us)
+            self._step_rollout(now_us)
+            self._trigger(now_us)
+
+    def run(self, until_us: int | None = None) -> None:
+        """Tick until `until_us`, then serve what is left of the requests."""
+        stop = self.until_us if until_us is None else until_us
+        while (at := self.next_tick()) <= stop:
+            self.tick(at)
+        self.world.serve(stop, self.registry.roles())
+
+    # ---- watching -------------------------------------------------------------------------------------------
+
+    def _watch(self, now_us: int) -> None:
+        """Watch the champion from now on, against what it was trained on."""
+        champion = self.registry.roles().champion
+        if not self.monitors or champion is None or champion not in self._trained:
+            return
+        if champion not in self._references:
+            self._references[champion] = reference_of(self.system, self._trained[champion])
+        self.watches.append(
+            DriftWatch(
+                self.world, champion, self._references[champion], now_us, self.until_us, ahead_us=self.ahead_us
+            )
+        )
+
+    def _monitor(self, now_us: int) -> None:
+        if not self.watches:
+            return
+        found = list(self.watches[-1].alerts(now_us))
+        for alert in found:
+            self._write("alert", alert.body(), now_us)
+            for subject in alert.features:
+                kind = "decay" if alert.kind == "decay" else "drift"
+                self._signals.append(Signal(alert.at_us, kind, subject))
+        self.alerts.extend(found)
+
+    # ---- renewing -------------------------------------------------------------------------------------------
+
+    def _trigger(self, now_us: int) -> None:
+        busy = self._pending is not None or self._rollout is not None
+        if busy or not self._retraining.triggers:
+            return
+        state = TriggerState(
+            now_us, self._last_training_us, tuple(self._signals), matured_rows=self._matured_since(now_us)
+        )
+        due = self._retraining.due(state)
+        if due is None:
+            return
+        done = self._retraining.ready_us(now_us)
+        self._pending = _Pending(now_us, done, due.reason)
+        self._last_training_us = now_us
+        self._signals.clear()
+        self._write("retraining", {"triggers": list(due.triggers), "reason": due.reason, "done": iso(done)}, now_us)
+
+    def _matured_since(self, now_us: int) -> int:
+        history = self.world.history
+        maturity = history.maturity_us(now_us)
+        rows = history.slice(self._last_training_us - maturity, now_us - maturity)
+        return int((history.spine.visible(now_us)[rows]).sum()) if rows.stop > rows.start else 0
+
+    def _finish_training(self, now_us: int) -> None:
+        assert self._pending is not None
+        pending, self._pending = self._pending, None
+        champion = self.registry.roles().champion
+        serving = self.world.models.get(champion) if champion else None
+        try:
+            trained = self.trainer.train(pending.begun_us, serving)
+        except DataError as error:
+            self._write("training", {"failed": str(error), "begun": iso(pending.begun_us)}, now_us)
+            return
+        version = self._register(trained, now_us, pending.reason)
+        if self.policy.gated and not trained.verdict.ok:
+            return
+        action = Rollout(self._stages).begin(version, now_us=now_us)
+        self._act(version, action, now_us)
+
+    def _register(self, trained: Trained, now_us: int, reason: str) -> str:
+        """Put a trained model on the ledger, with its verdicts, and into the world."""
+        artefact = None
+        if self.registry.models is not None:
+            artefact = self.registry.draft() / "model"
+            write(
+                artefact,
+                trained.model,
+                system=self.system.name,
+                target=self.system.target.name,
+                features=self.system.plan.identity,
+                training=trained.training_set,
+                threshold=self.system.goal.threshold,
+                extra={"requests": self._request_kinds(), "manifest": dict(trained.manifest)},
+            )
+        body = {**trained.body(), "reason": reason, "size_bytes": trained.size_bytes}
+        name = self.registry.register(body, at_us=now_us, artefact=artefact).name
+        for verdict in trained.verdicts:
+            told = {"version": name, "check": verdict.check, "outcome": verdict.outcome, "reason": verdict.reason}
+            self._write("verdict", {**told, "evidence": dict(verdict.evidence)}, now_us)
+        self.world.models[name] = trained.model
+        self._trained[name] = trained
+        return name
+
+    def _request_kinds(self) -> dict[str, str]:
+        frame = self.world.history.spine.frame
+        return {name: frame[name].kind for name in self.system.plan.request_columns}
+
+    # ---- rolling out ----------------------------------------------------------------------------------------
+
+    def _step_rollout(self, now_us: int) -> None:
+        if self._rollout is None:
+            return
+        rollout, state = Rollout(self._stages), self._rollout
+        maturity = self.world.history.maturity_us(now_us)
+        look = rollout.look(state, maturity_us=maturity)
+        if now_us < look.due_us:
+            return
+        evidence = self._evidence(look, now_us)
+        action = rollout.decide(state, evidence, now_us=now_us, maturity_us=maturity, seed=self.system.seed)
+        self._act(state.version, action, now_us)
+
+    def _act(self, version: str, action: Any, now_us: int) -> None:
+        told = {"verdict": action.verdict.outcome, "figures": dict(action.verdict.evidence)} if action.verdict else {}
+        self._rollout = action.state
+        if action.kind == "promote":
+            self.registry.promote(version, reason=action.reason, at_us=now_us, **told)
+            self._watch(now_us)
+        elif action.kind == "abort":
+            self.registry.trial(version, "ended", reason=action.reason, at_us=now_us, **told)
+        elif action.kind == "next":
+            stage = "shadow" if isinstance(self._stages[action.state.stage], Shadow) else "canary"
+            self.registry.trial(
+                version,
+                stage,
+                reason=action.reason,
+                at_us=now_us,
+                share=action.share,
+                salt=action.state.salt,
+                state=action.state.describe(),
+                **told,
+            )
+        else:
+            body = {"version": version, "reason": action.reason, "state": action.state.describe(), **told}
+            self._write("verdict", {"check": "rollout", "outcome": "unknown", **body}, now_us)
+
+    def _evidence(self, look: Look, now_us: int) -> ShadowEvidence | CanaryEvidence | None:
+        """What matured of the look's traffic."""
+        roles = self.registry.roles()
+        if roles.champion is None or roles.challenger is None:
+            return None
+        history = self.world.history
+        rows = self.world.rows(look.since_us, look.until_us)
+        usable = history.spine.usable(now_us, history.maturity_us(now_us))[rows]
+        label = np.where(usable, history.label[rows], np.nan)
+        old, new = self.world.predict(roles.champion, rows), self.world.predict(roles.challenger, rows)
+        goal = self.system.goal
+        if isinstance(look.stage, Shadow):
+            return ShadowEvidence(label, old, new, history.as_of[rows], goal)
+        by, errors = self.world.served_by(rows), self.world.errors(rows)
+        mine = by == roles.challenger
+        canary = Arm(int(mine.sum()), int(errors[mine].sum()), label[mine], new[mine])
+        if look.share >= 1.0:
+            return CanaryEvidence(canary, Arm(int(mine.sum()), 0, label[mine], old[mine]), goal, paired=True)
+        others = by == roles.champion
+        champion = Arm(int(others.sum()), int(errors[others].sum()), label[others], old[others])
+        return CanaryEvidence(canary, champion, goal)
+
+    # ---- telling --------------------------------------------------------------------------------------------
+
+    def _write(self, kind: str, body: dict[str, Any], at_us: int) -> None:
+        self.registry.ledger.append(
+            kind, body, at_us=at_us, system=self.system.name, target=self.system.target.name
+        )
+

@@ -1,0 +1,96 @@
+"""Watching while the loop turns: drift of what is asked, decay of how well it is answered.
+
+Looks at many moments cost little more than one, and rows after a look change nothing about it; so where the rows
+are there already (a replay), looks are made ahead in one go and given out as time comes to them.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from hindcast.loop.trainer import Trained
+from hindcast.loop.world import World, moments
+from hindcast.monitor import Alert, DriftMonitor, Looks, Reference
+from hindcast.system import System
+from hindcast.values import DAY_US, Floats, Ints
+
+__all__ = ["DriftWatch", "reference_of"]
+
+
+def reference_of(system: System, trained: Trained) -> Reference:
+    """What a model takes for healthy: its training rows, and what it says about them."""
+    prediction = trained.model.predict(trained.rows.features.having(__last_label=trained.rows.last_label))
+    return Reference.learn(
+        trained.rows.features,
+        trained.rows.as_of,
+        prediction,
+        window=system.monitoring.window,
+        every=system.monitoring.every,
+        zone=system.monitoring.zone,
+        seed=system.seed,
+    )
+
+
+class DriftWatch:
+    """A drift monitor over a world, for one version.
+
+    Parameters
+    ----------
+    world : World
+    version : str
+        Whose predictions are watched.
+    reference : Reference
+    since_us : int
+        Requests with a later as_of are observed, and those of one window before, so that the first look has a
+        whole window.
+    until_us : int
+        No look is made ahead of this.
+    ahead_us : int, default 0
+        How far ahead looks are made, where the rows are there already.
+    """
+
+    def __init__(
+        self, world: World, version: str, reference: Reference, since_us: int, until_us: int, *, ahead_us: int = 0
+    ) -> None:
+        self.world, self.version, self.reference = world, version, reference
+        start = since_us - reference.window_us
+        self.monitor = DriftMonitor(reference, start_us=start + 1)
+        self.looks: list[Looks] = []
+        self._observed_us = start
+        self._looked_us = since_us
+        self._until_us, self._ahead_us = until_us, ahead_us
+        self._alerts: list[Alert] = []
+
+    def alerts(self, now_us: int) -> list[Alert]:
+        """The alerts of the looks up to `now_us` that were not given out yet."""
+        if now_us > self._looked_us:
+            horizon = max(now_us, min(now_us + self._ahead_us, self._until_us))
+            at = moments(self._looked_us, horizon, self.reference.every_us)
+            self._looked_us = horizon
+            if len(at):
+                rows = self.world.rows(self._observed_us, int(at[-1]))
+                self._observed_us = int(at[-1])
+                self.monitor.observe(
+                    self.world.inputs(rows), self.world.history.as_of[rows], self.world.predict(self.version, rows)
+                )
+                found = self.monitor.look(at)
+                self.looks.append(found)
+                self._alerts.extend(found.alerts)
+        due = [alert for alert in self._alerts if alert.at_us <= now_us]
+        self._alerts = self._alerts[len(due) :]
+        return due
+
+    def by_day(self, now_us: int) -> tuple[Ints, list[str], Floats]:
+        """The greatest effect over its threshold per day and feature, of looks up to `now_us`: (days, names, ratios)."""
+        names = list(dict.fromkeys(name for look in self.looks for name, _ in look.tests))
+        days = sorted({int(t) // DAY_US for look in self.looks for t in look.at_us.tolist() if t <= now_us})
+        worst = np.full((len(names), len(days)), np.nan)
+        place, row = {day: i for i, day in enumerate(days)}, {name: i for i, name in enumerate(names)}
+        for look in self.looks:
+            ratio = look.effects / look.thresholds
+            for i, t in enumerate(look.at_us.tolist()):
+                if t <= now_us:
+                    for j, (name, _) in enumerate(look.tests):
+                        at = row[name], place[t // DAY_US]
+                        worst[at] = np.fmax(worst[at], ratio[i, j])
+        return np.array(days, dtype=np.int64), names, worst
