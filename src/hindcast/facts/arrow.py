@@ -6,8 +6,8 @@ should not pay for that. Null slots come out as 0, whatever the buffer held ther
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -22,8 +22,9 @@ __all__ = [
     "ARROW_TYPES",
     "bytes_to_arrow",
     "column_to_arrow",
-    "integers",
+    "compact",
     "digests_of_arrow",
+    "integers",
     "read_column",
     "text_bytes",
 ]
@@ -122,9 +123,9 @@ def _words(dictionary: Any) -> NDArray[np.object_]:
     bounds = (ends - ends[0]).tolist()
     if data.isascii():
         text = data.decode("ascii")
-        words[:] = [text[a:b] for a, b in itertools.pairwise(bounds)]
+        words[:] = [text[a:b] for a, b in pairwise(bounds)]
     else:
-        words[:] = [data[a:b].decode() for a, b in itertools.pairwise(bounds)]
+        words[:] = [data[a:b].decode() for a, b in pairwise(bounds)]
     return words
 
 
@@ -143,6 +144,15 @@ def text_bytes(words: Sequence[str] | NDArray[np.object_]) -> tuple[bytes, Ints]
     return b"".join(encoded), starts
 
 
+def compact(column: Column) -> Column:
+    """A text column without the words that none of its rows uses, when most are: rows taken from many share them."""
+    if column.kind != "text" or column.vocabulary is None or len(column.vocabulary) <= 2 * len(column):
+        return column
+    used = np.unique(column.values[column.values >= 0])
+    codes = np.where(column.values >= 0, np.searchsorted(used, column.values), -1).astype(np.int32)
+    return Column("text", codes, None, column.vocabulary[used])
+
+
 def column_to_arrow(column: Column) -> Any:
     """A column as a pyarrow Array of its stored type; texts stay dictionary-encoded.
 
@@ -151,6 +161,7 @@ def column_to_arrow(column: Column) -> Any:
     DataError
         When the distinct texts of a batch are longer than 2 GB together.
     """
+    column = compact(column)
     present = column.present()
     missing = int((~present).sum())
     bitmap = None if missing == 0 else _buffer(np.packbits(present, bitorder="little"))

@@ -48,6 +48,9 @@ def row_digests(frame: Frame, retract: Bools | None = None) -> Lanes:
 def _add_column(lanes: Lanes, column: Column, salts: NDArray[np.uint64]) -> None:
     present = column.present()
     if column.kind == "text":
+        from hindcast.facts.arrow import compact
+
+        column = compact(column)
         assert column.vocabulary is not None
         words = _text_hashes(column.vocabulary, salts)
         hashes = np.concatenate([words, np.zeros((1, 2), dtype=np.uint64)])

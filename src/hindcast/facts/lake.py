@@ -549,9 +549,10 @@ def _read_file(path: Path, kinds: Mapping[str, Kind]) -> Frame:
 
     from hindcast.facts.arrow import read_column
 
-    texts = [name for name, kind in kinds.items() if kind == "text"]
-    file = pq.ParquetFile(path, read_dictionary=texts)
-    there = set(file.schema_arrow.names)
+    metadata = pq.ParquetFile(path).metadata
+    there = set(metadata.schema.names)
+    texts = [name for name, kind in kinds.items() if kind == "text" and name in there]
+    file = pq.ParquetFile(path, read_dictionary=texts, metadata=metadata)
     table = file.read(columns=[name for name in kinds if name in there])
     return Frame(
         {

@@ -29,6 +29,14 @@ from hindcast.values import Bools, Ints, Moment, digest, moment_us
 
 __all__ = ["Landed", "ingest", "retract"]
 
+_A: dict[Kind, str] = {
+    "number": "a number",
+    "integer": "an integer",
+    "time": "a time",
+    "boolean": "true or false",
+    "text": "a text",
+}
+
 Progress = Callable[[str, int, int], None]
 """Called with what was done, how many parts are done, and how many are known so far."""
 
@@ -260,7 +268,7 @@ class _Landing:
             hits = np.flatnonzero(cast.bad & ~bad)
             if len(hits):
                 given = rows.table[name].take(hits).to_pylist()
-                reason = f"{name} is not a {cast.column.kind}"
+                reason = f"{name} is not {_A[cast.column.kind]}"
                 refusals += [
                     (int(row), Refusal(int(rows.numbers[row]), name, value, reason))
                     for row, value in zip(hits, given, strict=True)
@@ -278,6 +286,8 @@ class _Landing:
         if stored is None or stored == as_is.column.kind or not (as_is.column.present().any() or as_is.bad.any()):
             return as_is
         if {stored, as_is.column.kind} <= {"integer", "number", "boolean"}:
+            return as_is
+        if not self.lake.facts(table.name, [name]).frame[name].present().any():
             return as_is
         cast = columns.cast(name, stored, zone) if not columns.rows.typed or stored == "text" else as_is
         if int(cast.bad.sum()) > len(cast.bad) // 2:

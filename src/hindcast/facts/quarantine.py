@@ -87,18 +87,16 @@ class Quarantine:
         return len(self.rows(table))
 
     def add(self, rows: Iterable[Refused]) -> int:
-        """Append `rows`, and say how many; synced on return. A line torn by a kill is completed first."""
+        """Append `rows`, and say how many; synced on return. A line torn by a kill, never acknowledged, is cut off."""
         rows = list(rows)
         if not rows:
             return 0
         self.root.mkdir(parents=True, exist_ok=True)
         lines = "".join(json.dumps(asdict(row), ensure_ascii=False, sort_keys=True) + "\n" for row in rows)
         with self._locked(), open(self.path, "a+b") as file:
-            size = file.seek(0, os.SEEK_END)
-            if size:
-                file.seek(size - 1)
-                if file.read(1) != b"\n":
-                    file.write(b"\n")
+            file.seek(0)
+            held = file.read()
+            file.truncate(held.rfind(b"\n") + 1)
             file.write(lines.encode())
             file.flush()
             os.fsync(file.fileno())
@@ -122,18 +120,8 @@ class Quarantine:
     def _read(self) -> Iterator[Refused]:
         if not self.path.exists():
             return
-        lines = self.path.read_bytes().split(b"\n")
-        for number, line in enumerate(lines, 1):
-            if not line:
-                continue
+        for number, line in enumerate(self.path.read_bytes().split(b"\n")[:-1], 1):
             try:
                 yield Refused(**json.loads(line))
             except (ValueError, TypeError):
-                if number >= len(lines) or self._torn(line):
-                    continue
                 raise StateError(f"quarantine {self.path}: line {number} cannot be read; it was altered.") from None
-
-    @staticmethod
-    def _torn(line: bytes) -> bool:
-        """Whether a line is one that a kill cut short: its rows were never acknowledged, and are added again."""
-        return not line.endswith(b"}")

@@ -147,8 +147,6 @@ def to_arrow(source: Data) -> Any:
         ) from None
     if isinstance(native, nw.LazyFrame):
         native = native.collect()
-    if not isinstance(native, nw.DataFrame):
-        raise ConfigError(f"frame(): a {type(data).__name__} is one column; give a data frame.")
     return native.to_arrow()
 
 

@@ -263,7 +263,7 @@ be used.
             judge.refuse(read.bad, name, frame[name], "is not a time")
         absent = np.zeros(len(frame), dtype=np.bool_)
         if self.event_time is not None:
-            absent = ~times[self.event_time].present & ~times[self.event_time].bad
+            absent = judge.open & ~times[self.event_time].present
             judge.close(absent)
         for name in self.keys:
             judge.refuse(
