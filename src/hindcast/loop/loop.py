@@ -16,10 +16,10 @@ import numpy as np
 from hindcast.adapt import Policy, Retraining, Signal, TriggerState, retraining
 from hindcast.errors import DataError
 from hindcast.loop.trainer import Trained, Trainer
-from hindcast.loop.watch import DriftWatch, reference_of
+from hindcast.loop.watch import DriftWatch, ScoreWatch, reference_of, score_reference_of
 from hindcast.loop.world import World
 from hindcast.models import write
-from hindcast.monitor import Alert, Reference
+from hindcast.monitor import Alert, Reference, ScoreReference
 from hindcast.registry import Registry
 from hindcast.system import System
 from hindcast.trial import Arm, CanaryEvidence, Look, Rollout, RolloutState, Shadow, ShadowEvidence
@@ -66,12 +66,13 @@ class Loop:
     monitors: bool = True
     alerts: list[Alert] = field(default_factory=list)
     watches: list[DriftWatch] = field(default_factory=list)
+    scores: list[ScoreWatch] = field(default_factory=list)
     now_us: int = 0
     _retraining: Retraining = field(init=False)
     _stages: tuple[Any, ...] = field(init=False)
     _pending: _Pending | None = None
     _rollout: RolloutState | None = None
-    _references: dict[str, Reference] = field(default_factory=dict)
+    _references: dict[str, tuple[Reference, ScoreReference]] = field(default_factory=dict)
     _trained: dict[str, Trained] = field(default_factory=dict)
     _last_training_us: int = 0
     _signals: list[Signal] = field(default_factory=list)
@@ -143,17 +144,17 @@ class Loop:
         if not self.monitors or champion is None or champion not in self._trained:
             return
         if champion not in self._references:
-            self._references[champion] = reference_of(self.system, self._trained[champion])
-        self.watches.append(
-            DriftWatch(
-                self.world, champion, self._references[champion], now_us, self.until_us, ahead_us=self.ahead_us
-            )
-        )
+            trained = self._trained[champion]
+            self._references[champion] = reference_of(self.system, trained), score_reference_of(self.system, trained)
+        drift, score = self._references[champion]
+        stretch = (now_us, self.until_us)
+        self.watches.append(DriftWatch(self.world, champion, drift, *stretch, ahead_us=self.ahead_us))
+        self.scores.append(ScoreWatch(self.world, champion, score, *stretch, ahead_us=self.ahead_us))
 
     def _monitor(self, now_us: int) -> None:
         if not self.watches:
             return
-        found = list(self.watches[-1].alerts(now_us))
+        found = [*self.watches[-1].alerts(now_us), *self.scores[-1].alerts(now_us)]
         for alert in found:
             self._write("alert", alert.body(), now_us)
             for subject in alert.features:

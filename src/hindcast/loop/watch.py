@@ -10,11 +10,11 @@ import numpy as np
 
 from hindcast.loop.trainer import Trained
 from hindcast.loop.world import World, moments
-from hindcast.monitor import Alert, DriftMonitor, Looks, Reference
+from hindcast.monitor import Alert, DriftMonitor, Looks, PerformanceMonitor, Reference, ScoreReference
 from hindcast.system import System
-from hindcast.values import DAY_US, Floats, Ints
+from hindcast.values import DAY_US, Floats, Ints, duration_text
 
-__all__ = ["DriftWatch", "reference_of"]
+__all__ = ["DriftWatch", "ScoreWatch", "reference_of", "score_reference_of"]
 
 
 def reference_of(system: System, trained: Trained) -> Reference:
@@ -27,6 +27,19 @@ def reference_of(system: System, trained: Trained) -> Reference:
         window=system.monitoring.window,
         every=system.monitoring.every,
         zone=system.monitoring.zone,
+        seed=system.seed,
+    )
+
+
+def score_reference_of(system: System, trained: Trained) -> ScoreReference:
+    """How well the judged candidate did on the validation part."""
+    rows = trained.validation.validation
+    return ScoreReference.learn(
+        trained.rows.label[rows],
+        trained.probability,
+        trained.rows.as_of[rows],
+        goal=system.goal,
+        window=system.monitoring.score_window,
         seed=system.seed,
     )
 
@@ -94,3 +107,48 @@ class DriftWatch:
                         at = row[name], place[t // DAY_US]
                         worst[at] = np.fmax(worst[at], ratio[i, j])
         return np.array(days, dtype=np.int64), names, worst
+
+
+class ScoreWatch:
+    """A performance monitor over a world, for one version: a look a day at the rows that matured.
+
+    Parameters are those of :class:`DriftWatch`.
+    """
+
+    def __init__(
+        self, world: World, version: str, reference: ScoreReference, since_us: int, until_us: int, *, ahead_us: int = 0
+    ) -> None:
+        self.world, self.version = world, version
+        maturity = world.history.maturity_us(since_us)
+        start = -(-(since_us + maturity) // DAY_US) * DAY_US
+        self.monitor = PerformanceMonitor(reference, maturity=duration_text(maturity), start_us=start)
+        self._maturity_us, self._since_us = maturity, since_us
+        self._observed_us = self._looked_us = since_us
+        self._until_us, self._ahead_us = until_us, ahead_us
+        self._alerts: list[Alert] = []
+
+    def alerts(self, now_us: int) -> list[Alert]:
+        """The alerts of the looks up to `now_us` that were not given out yet."""
+        if now_us > self._looked_us:
+            horizon = max(now_us, min(now_us + self._ahead_us, self._until_us))
+            at = moments(self._looked_us, horizon, DAY_US)
+            self._looked_us = horizon
+            if len(at):
+                self._observe(int(at[-1]))
+                self._alerts.extend(self.monitor.look(at).alerts)
+        due = [alert for alert in self._alerts if alert.at_us <= now_us]
+        self._alerts = self._alerts[len(due) :]
+        return due
+
+    def _observe(self, until_us: int) -> None:
+        """Rows that became usable since the last time."""
+        spine = self.world.history.spine
+        rows = self.world.rows(self._since_us, until_us)
+        usable = np.maximum(spine.as_of[rows] + self._maturity_us - 1, spine.label_known[rows])
+        fresh = (usable >= self._observed_us) & (usable < until_us) & ~np.isnan(spine.label[rows])
+        self._observed_us = until_us
+        if fresh.any():
+            probability = self.world.predict(self.version, rows)
+            self.monitor.observe(
+                spine.label[rows][fresh], probability[fresh], spine.as_of[rows][fresh], spine.label_known[rows][fresh]
+            )
