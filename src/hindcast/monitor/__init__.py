@@ -6,9 +6,11 @@ live windows against it; a performance monitor scores rows as their labels matur
 
 from hindcast.monitor.alerts import Alert, CoolDown
 from hindcast.monitor.drift import DriftMonitor, Looks
+from hindcast.monitor.performance import DECAY_FLOORS, PerformanceMonitor, ScoreLooks, ScoreReference
 from hindcast.monitor.profiles import FLOORS, PREDICTION, REQUESTS, Profile, Reference, Threshold
 
 __all__ = [
+    "DECAY_FLOORS",
     "FLOORS",
     "PREDICTION",
     "REQUESTS",
@@ -16,7 +18,10 @@ __all__ = [
     "CoolDown",
     "DriftMonitor",
     "Looks",
+    "PerformanceMonitor",
     "Profile",
     "Reference",
+    "ScoreLooks",
+    "ScoreReference",
     "Threshold",
 ]

@@ -101,6 +101,11 @@ class CoolDown:
         self._spoke[key] = at_us
         return True
 
+    def lasts(self, key: str, at_us: int) -> None:
+        """Record that what was said has nearly, but not quite ended at `at_us`; it says nothing new."""
+        if key in self._seen and at_us - self._seen[key] <= self.quiet_us:
+            self._seen[key] = at_us
+
     def state(self) -> dict[str, list[int]]:
         """Plain data from which :meth:`resume` goes on: per key, when it last spoke and was last seen."""
         return {key: [self._spoke[key], self._seen[key]] for key in sorted(self._seen)}

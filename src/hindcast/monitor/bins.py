@@ -24,7 +24,7 @@ Codes = NDArray[np.int16]
 
 _QUANTILES = 16
 _TAIL = 0.005
-_SHARES: Floats = np.concatenate([[_TAIL], np.arange(1, _QUANTILES) / _QUANTILES, [1 - _TAIL]])
+_SHARES = [_TAIL, *(k / _QUANTILES for k in range(1, _QUANTILES)), 1 - _TAIL]
 _DECADES = np.array([0.0, 1.0, 3.0, 10.0, 30.0, 100.0])
 _MIDDLES = np.array([0.4, 1.7, 5.5, 17.0, 55.0, 170.0])
 _COMMON = 24
@@ -104,9 +104,7 @@ class Bins:
     def _of_number(x: Floats) -> Bins:
         if not x.size:
             return Bins("number", np.zeros(0), np.zeros(1), {}, ())
-        quantiles: Floats = np.quantile(
-            x, np.r_[_TAIL, np.arange(1, _QUANTILES) / _QUANTILES, 1 - _TAIL], method="inverted_cdf"
-        )
+        quantiles: Floats = np.asarray(np.quantile(x, _SHARES, method="inverted_cdf")).reshape(-1)
         low, high = float(quantiles[0]), float(quantiles[-1])
         reach = high - low or abs(high) or 1.0
         below: Floats = low - _DECADES[::-1] * reach
@@ -143,7 +141,8 @@ class Bins:
         """How far each window is from what was expected of it, per statistic, shape (windows,).
 
         `shift` is the earth mover's distance in reference spreads, `shape` the Jensen-Shannon distance, both among
-        rows that have a value; `null_share` and `unseen_share` are the increase of a share of rows.
+        rows with a (known) value. `null_share` is the part of the rows that should have a value and have none.
+        `unseen_share` is the share of rows with values never seen, less one row: a stray one is no pattern.
 
         Parameters
         ----------
@@ -151,19 +150,19 @@ class Bins:
         min_rows, min_values : float
             Windows with fewer rows, or for `shift` and `shape` fewer rows with a value, are NaN: not judged.
         """
-        rows, valued = counts.sum(axis=-1), counts[..., : self.values].sum(axis=-1)
+        known = self.values if self.kind == "number" else self.unseen
+        rows, valued = counts.sum(axis=-1), counts[..., :known].sum(axis=-1)
         enough = np.where(rows >= min_rows, 0.0, np.nan)
         enough_valued = np.where((rows >= min_rows) & (valued >= min_values), 0.0, np.nan)
-        wanted = expected.sum(axis=-1)
-        share = counts / np.maximum(rows, 1.0)[..., None]
-        usual = expected / np.maximum(wanted, 1e-300)[..., None]
-        found = {"shape": jensen_shannon(expected[..., : self.values], counts[..., : self.values]) + enough_valued}
+        nulls = counts[..., self.values] / np.maximum(rows, 1.0)
+        usual = expected[..., self.values] / np.maximum(expected.sum(axis=-1), 1e-300)
+        found = {"null_share": np.maximum(nulls - usual, 0.0) / np.maximum(1.0 - usual, 1e-9) + enough}
+        found["shape"] = jensen_shannon(expected[..., :known], counts[..., :known]) + enough_valued
         if self.kind == "number":
-            distance = wasserstein_counts(expected[..., : self.values], counts[..., : self.values], self.positions)
+            distance = wasserstein_counts(expected[..., :known], counts[..., :known], self.positions)
             found["shift"] = distance + enough_valued
         else:
-            found["unseen_share"] = np.maximum(share[..., self.unseen] - usual[..., self.unseen], 0.0) + enough
-        found["null_share"] = np.maximum(share[..., self.values] - usual[..., self.values], 0.0) + enough
+            found["unseen_share"] = np.maximum(counts[..., self.unseen] - 1.0, 0.0) / np.maximum(rows, 1.0) + enough
         return {name: found[name] for name in self.statistics}
 
     def label(self, bin: int) -> str:

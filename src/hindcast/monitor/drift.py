@@ -14,11 +14,12 @@ from typing import Any
 import numpy as np
 
 from hindcast.columns import Frame
-from hindcast.errors import ConfigError, DataError
+from hindcast.errors import DataError
 from hindcast.metrics.divergence import psi
 from hindcast.monitor.alerts import Alert, CoolDown, Severity
 from hindcast.monitor.bins import Codes
 from hindcast.monitor.profiles import REQUESTS, Profile, Reference, Threshold, mixture, volume_effect, watched
+from hindcast.monitor.windows import Windows, check_forward
 from hindcast.values import Duration, Floats, Ints, duration_text, duration_us
 
 __all__ = ["DriftMonitor", "Looks"]
@@ -30,6 +31,7 @@ _ACTIONS = {
     "volume": "Check the callers and the stream of requests.",
 }
 _SHOWN_BINS = 3
+_NEARLY = 0.8
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -82,8 +84,8 @@ class DriftMonitor:
         first observed as_of.
     again : duration, default "28d"
         A condition that lasts is said again after so long.
-    quiet : duration, optional
-        A condition that was not seen for longer has ended; by default the window.
+    quiet : duration, default "3d"
+        A condition has ended when for longer than this its effect stayed below four fifths of the threshold.
 
     Examples
     --------
@@ -104,11 +106,10 @@ class DriftMonitor:
         *,
         start_us: int | None = None,
         again: Duration = "28d",
-        quiet: Duration | None = None,
+        quiet: Duration = "3d",
     ) -> None:
         self.reference, self.start_us = reference, start_us
-        quiet_us = reference.window_us if quiet is None else duration_us(quiet, what="quiet")
-        self._cool = CoolDown(quiet_us=quiet_us, again_us=duration_us(again, what="again"))
+        self._cool = CoolDown(quiet_us=duration_us(quiet, what="quiet"), again_us=duration_us(again, what="again"))
         self._last_us: int | None = None
         self._as_of: list[Ints] = []
         self._kinds: list[Ints] = []
@@ -119,6 +120,9 @@ class DriftMonitor:
             for which in profile.bins.statistics
         ]
         self._tests.append((None, "volume", reference.volume_threshold))
+        self._names = [(REQUESTS if profile is None else profile.name, which) for profile, which, _ in self._tests]
+        position = {profile.name: k for k, profile in enumerate(reference.profiles)}
+        self._profile_of = [None if profile is None else position[profile.name] for profile, *_ in self._tests]
 
     # ---- observing ------------------------------------------------------------------------------------------
 
@@ -151,12 +155,10 @@ class DriftMonitor:
         Cost: one count of the rows per feature for all moments together.
         """
         moments = np.asarray(at_us, dtype=np.int64).reshape(-1)
-        before = self._last_us
-        if (np.diff(moments) <= 0).any() or (before is not None and moments.size and int(moments[0]) <= before):
-            raise ConfigError("looks must move forward in time, each later than the last.")
+        check_forward(moments, self._last_us)
         as_of = np.concatenate([np.zeros(0, dtype=np.int64), *self._as_of])
         kinds = np.concatenate([np.zeros(0, dtype=np.int64), *self._kinds])
-        windows = _Windows.of(as_of, moments, self.reference.window_us)
+        windows = Windows.of(as_of, moments - self.reference.window_us, moments)
         start = self.start_us if self.start_us is not None else 1 << 62
         whole = np.where(windows.start_us >= start, 0.0, np.nan)[:, None]
         composition = windows.counts(kinds, self.reference.season.kinds)
@@ -180,9 +182,8 @@ class DriftMonitor:
         if moments.size:
             self._last_us = int(moments[-1])
             self._forget(self._last_us - self.reference.window_us)
-        names = tuple((REQUESTS if p is None else p.name, which) for p, which, _ in self._tests)
         levels = np.array([threshold.level for *_, threshold in self._tests])
-        return Looks(moments, rows.astype(np.int64), names, effects, levels, alerts)
+        return Looks(moments, rows.astype(np.int64), tuple(self._names), effects, levels, alerts)
 
     def _forget(self, before_us: int) -> None:
         """Drop the rows that no later window can hold."""
@@ -215,45 +216,46 @@ class DriftMonitor:
     ) -> tuple[Alert, ...]:
         levels = np.array([threshold.level for *_, threshold in self._tests])
         ratio = effects / levels
-        over = effects > levels  # NaN on either side is never over
+        near = ratio > _NEARLY  # NaN on either side is never near
         alerts = []
-        for look in np.flatnonzero(over.any(axis=1)).tolist():
-            crossed: dict[str, dict[str, int]] = {}
-            for test in np.flatnonzero(over[look]).tolist():
-                profile, which, _ = self._tests[test]
-                name = REQUESTS if profile is None else profile.name
-                best = crossed.setdefault(_KINDS[which], {})
+        for look in np.flatnonzero(near.any(axis=1)).tolist():
+            at = int(moments[look])
+            worst: dict[str, dict[str, int]] = {}
+            for test in np.flatnonzero(near[look]).tolist():
+                which = self._tests[test][1]
+                best = worst.setdefault(_KINDS[which], {})
+                name = self._names[test][0]
                 if name not in best or ratio[look, test] > ratio[look, best[name]]:
                     best[name] = test
-            at = int(moments[look])
-            for kind in sorted(crossed):
-                best = crossed[kind]
-                speaking = [name for name in best if self._cool.speaks(f"{kind}:{name}", at)]
+            for kind in sorted(worst):
+                order = sorted(worst[kind].values(), key=lambda test: (-ratio[look, test], self._names[test]))
+                speaking = [test for test in order if self._speaks(kind, test, effects[look, test] > levels[test], at)]
                 if speaking:
-                    speaking.sort(key=lambda name: (-ratio[look, best[name]], name))
-                    worst = best[speaking[0]]
-                    index = {id(p): k for k, p in enumerate(self.reference.profiles)}
-                    profile = self._tests[worst][0]
-                    pair = None if profile is None else found[index[id(profile)]]
-                    counts = None if pair is None else (pair[0][look], pair[1][look])
-                    alerts.append(
-                        self._alert(at, kind, worst, effects[look], speaking, rows[look], usual[look], counts)
-                    )
+                    k = self._profile_of[speaking[0]]
+                    pair = None if k is None else (found[k][0][look], found[k][1][look])
+                    alerts.append(self._alert(at, kind, speaking, effects[look], rows[look], usual[look], pair))
         return tuple(alerts)
+
+    def _speaks(self, kind: str, test: int, over: bool, at_us: int) -> bool:
+        key = f"{kind}:{self._names[test][0]}"
+        if over:
+            return self._cool.speaks(key, at_us)
+        self._cool.lasts(key, at_us)
+        return False
 
     def _alert(
         self,
         at: int,
         kind: str,
-        test: int,
+        tests: list[int],
         effects: Floats,
-        names: list[str],
         rows: float,
         usual: float,
         counts: tuple[Floats, Floats] | None,
     ) -> Alert:
-        profile, which, threshold = self._tests[test]
-        effect, name = float(effects[test]), names[0]
+        profile, which, threshold = self._tests[tests[0]]
+        names = [self._names[test][0] for test in tests]
+        effect, name = float(effects[tests[0]]), names[0]
         evidence: dict[str, Any] = {"rows": int(rows), "rows_expected": round(float(usual), 1)}
         evidence["reference_largest"] = threshold.largest
         said = f"{int(rows)} requests where about {usual:.0f} were expected"
@@ -305,27 +307,3 @@ def _bins_moved(profile: Profile, expected: Floats, seen: Floats) -> list[dict[s
         {"bin": profile.bins.label(k), "reference": round(float(usual[k]), 6), "window": round(float(now[k]), 6)}
         for k in order
     ]
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Windows:
-    """The pieces of time between all starts and ends of the windows, and the piece of each row."""
-
-    start_us: Ints
-    piece: Ints
-    pieces: int
-    first: Ints
-    last: Ints
-
-    @staticmethod
-    def of(as_of: Ints, ends: Ints, window_us: int) -> _Windows:
-        starts = ends - window_us
-        cuts = np.unique(np.concatenate([starts, ends]))
-        piece = np.searchsorted(cuts, as_of, side="right")
-        return _Windows(starts, piece, cuts.size + 1, np.searchsorted(cuts, starts), np.searchsorted(cuts, ends))
-
-    def counts(self, codes: np.ndarray[Any, Any], size: int) -> Floats:
-        """How often each code occurs in each window, shape (windows, size)."""
-        flat = np.bincount(self.piece * size + codes, minlength=self.pieces * size).reshape(-1, size)
-        running = np.cumsum(flat, axis=0)
-        return (running[self.last] - running[self.first]).astype(np.float64)

@@ -36,7 +36,7 @@ FLOORS: dict[str, float] = {
     "shift": 0.25,
     "shape": 0.1,
     "null_share": 0.05,
-    "unseen_share": 0.01,
+    "unseen_share": 0.001,
     "volume": math.log(2),
 }
 """The least effect worth an alert, per statistic: reference spreads; Jensen-Shannon distance; shares of rows; for
@@ -380,6 +380,10 @@ class _Grid:
         bounds = np.searchsorted(cell, np.arange(cells + 1))
         cuts = np.linspace(0, ends.size, _FOLDS + 1).astype(np.int64).tolist()
         folds = [(a, b, int(ends[a]) - per_window, int(ends[b - 1])) for a, b in pairwise(cuts)]
+        folds[0], folds[-1] = (
+            (*folds[0][:2], 0, folds[0][3]),
+            (*folds[-1][:3], cells),
+        )  # begun cells go with their block
         return _Grid(cell, cells, per_window, ends, bounds, folds, start, every_us)
 
     @property
@@ -409,7 +413,8 @@ def _replay(
     kinds, size = composition.shape[1], bins.size
     at = kind * size + codes
     total = np.bincount(at, minlength=kinds * size).reshape(kinds, size).astype(np.float64)
-    valued = grid.counts(codes >= bins.values, 2)[:, 0]
+    known = bins.values if bins.kind == "number" else bins.unseen
+    valued = grid.counts(codes >= known, 2)[:, 0]
     judged = valued[valued > 0]
     min_values = max(_LEAST_ROWS, 0.5 * float(np.quantile(judged, 0.05))) if judged.size else _LEAST_ROWS
     parts: list[dict[str, Floats]] = []
@@ -457,11 +462,6 @@ def volume_effect(rows: NDArray[Any], expected: Floats) -> Floats:
 # ---- thresholds -----------------------------------------------------------------------------------------------
 
 
-def _log1p(x: Floats) -> Floats:
-    result: Floats = np.log1p(x)
-    return result
-
-
 def _surprise(x: Floats) -> Floats:
     inside = np.clip(x, 0.0, 1.0 - 1e-12)
     result: Floats = -np.log1p(-inside)
@@ -469,7 +469,7 @@ def _surprise(x: Floats) -> Floats:
 
 
 _SCALES: dict[str, tuple[Callable[[Floats], Floats], Callable[[float], float]]] = {
-    "shift": (_log1p, math.expm1),
+    "shift": (np.sqrt, lambda z: z * z),
     "shape": (_surprise, lambda z: -math.expm1(-z)),
     "null_share": (_surprise, lambda z: -math.expm1(-z)),
     "unseen_share": (_surprise, lambda z: -math.expm1(-z)),
