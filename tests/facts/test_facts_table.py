@@ -2,11 +2,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-import numpy as np
 import pytest
 
 from hindcast.columns import Frame
-from hindcast.errors import ConfigError, DataError, UnknownName
+from hindcast.errors import ConfigError, UnknownName
 from hindcast.facts import Facts, Table, after, before, check_views, files
 from hindcast.values import BEGINNING, DAY_US, HOUR_US, canonical, moment_us
 
@@ -95,12 +94,6 @@ def test_a_missing_column_is_answered_with_close_names():
         table.facts_of(Frame.of({"flightid": ["a"]}), seq_from=0, arrival_us=0)
 
 
-def test_the_first_refused_row_is_an_error_when_facts_are_made_by_hand():
-    with pytest.raises(DataError, match="row 2") as caught:
-        Facts.of(Table("t", event_time="at", known="event"), {"at": ["2013-07-01", "soon"]})
-    assert (caught.value.column, caught.value.value) == ("at", "soon")
-
-
 def test_columns_are_kept_as_declared():
     table = Table("t", key=("a", "b"), event_time="at", known="event", columns=["x", "at"])
     frame = Frame.of({"x": [1], "y": [2], "b": ["q"], "a": ["p"], "at": ["2013-07-01"]})
@@ -128,14 +121,3 @@ def test_views_of_one_source_say_which_columns_are_theirs():
     check_views([plan, replace(plan, name="other"), Table("alone", files("a.csv"), known="always")])
     with pytest.raises(ConfigError, match="two tables"):
         check_views([plan, plan])
-
-
-def test_facts_are_taken_and_joined():
-    table = Table("t", event_time="at", known="event")
-    facts = Facts.of(table, {"at": [3, 1, 2], "x": ["a", "b", "c"]})
-    both = Facts.concat([facts.take(np.array([2])), facts.take(slice(0, 1))])
-    assert both.event.tolist() == [2, 3]
-    assert both.frame["x"].objects().tolist() == ["c", "a"]
-    assert len(Facts.empty({"x": "text"})) == 0
-    with pytest.raises(DataError, match="one length"):
-        Facts(facts.event, facts.known[:1], facts.seq, facts.retract, facts.frame)

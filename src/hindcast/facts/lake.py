@@ -290,13 +290,13 @@ class Lake:
                 "added": len(facts),
                 "origin": dict(origin or {}),
             }
-            self._commit(table.name, state, [(path, len(facts))], stand, "append", batch)
-            return self._read_back(table.name, path, len(facts))
+            state = self._commit(table.name, state, [(path, len(facts))], stand, "append", batch)
+            return self._read_back(table.name, state, path, len(facts))
 
-    def _read_back(self, name: str, path: Path, rows: int) -> Receipt:
+    @staticmethod
+    def _read_back(name: str, state: _State, path: Path, rows: int) -> Receipt:
         import pyarrow.parquet as pq
 
-        state = self._state(name)
         found = pq.ParquetFile(path).metadata.num_rows if path in state.files else -1
         if found != rows:
             raise StateError(f"table {name!r}: wrote {rows} facts to {path.name} and found {found}; check the disk.")
@@ -326,14 +326,13 @@ class Lake:
                 widened[column_name] = column.kind
                 columns[column_name] = column
         if widened:
-            self._widen(name, state, widened)
-            state = self._state(name)
+            state = self._widen(name, state, widened)
         if added:
             self._add_columns(name, state, added)
             state = self._state(name)
         return Frame(columns, len(frame)), state
 
-    def _widen(self, name: str, state: _State, widened: Mapping[str, Kind]) -> None:
+    def _widen(self, name: str, state: _State, widened: Mapping[str, Kind]) -> _State:
         """Write every file again with wider columns, in one commit; nobody sees a mixture."""
         kinds = {**state.kinds, **widened}
         written = []
@@ -349,7 +348,7 @@ class Lake:
             "fingerprint": state.fingerprint,
             "widened": dict(widened),
         }
-        self._commit(name, wider, written, stand, "overwrite", None)
+        return self._commit(name, wider, written, stand, "overwrite", None)
 
     def _add_columns(self, name: str, state: _State, added: Mapping[str, Kind]) -> None:
         from deltalake import CommitProperties, Field
@@ -391,7 +390,8 @@ class Lake:
         stand: Mapping[str, Any],
         mode: str,
         batch: str | None,
-    ) -> None:
+    ) -> _State:
+        """Commit `files` and say where the table stands, as found by opening it anew; synced on return."""
         from deltalake import CommitProperties, Transaction
         from deltalake.transaction import AddAction
 
@@ -412,7 +412,9 @@ class Lake:
             app_transactions=[Transaction(batch, 1)] if batch is not None else None,
         )
         state.delta.create_write_transaction(actions, mode, _delta_schema(state.kinds), commit_properties=properties)
-        self._sync(self._path(name), self._delta(name).version())
+        found = self._state(name)
+        self._sync(self._path(name), found.version)
+        return found
 
     # ---- the table on disk ------------------------------------------------------------------------------
 
