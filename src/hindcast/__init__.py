@@ -35,6 +35,51 @@ if TYPE_CHECKING:
     from hindcast.trial import canary, shadow
     from hindcast.values import local_hour, local_weekday
 
+__all__ = [
+    "Binary",
+    "Column",
+    "Frame",
+    "Goal",
+    "HindcastError",
+    "Monitoring",
+    "System",
+    "Table",
+    "Training",
+    "after",
+    "beats_baselines",
+    "before",
+    "calibrated",
+    "canary",
+    "decreasing",
+    "every",
+    "files",
+    "frame",
+    "increasing",
+    "invariant",
+    "last_label",
+    "latency",
+    "latest",
+    "lightgbm",
+    "load_system",
+    "local_hour",
+    "local_weekday",
+    "logistic",
+    "not_worse_than_champion",
+    "on_decay",
+    "on_drift",
+    "on_volume",
+    "open_system",
+    "outcome",
+    "random",
+    "request",
+    "rule",
+    "shadow",
+    "size",
+    "slice_floor",
+    "window",
+    "zero_rule",
+]
+
 __version__ = "0.1.0"
 
 _ROOMS: dict[str, tuple[str, ...]] = {
@@ -66,8 +111,6 @@ _EXPORTS = {name: (room, name) for room, names in _ROOMS.items() for name in nam
     "lightgbm": ("hindcast.models.lightgbm", "LightGBM"),
     "logistic": ("hindcast.models.logistic", "Logistic"),
 }
-
-__all__ = sorted(_EXPORTS)  # pyright: ignore
 
 
 def __getattr__(name: str) -> Any:
