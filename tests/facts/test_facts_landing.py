@@ -327,6 +327,25 @@ def test_a_kill_at_any_sync_and_another_ingest_give_the_same_facts(tmp_path, syn
     assert home.quarantine.rows() == unbroken.quarantine.rows()
 
 
+@pytest.mark.service
+def test_ingesting_files_imports_neither_pandas_nor_datasets(home):
+    home.write("t.csv", ROWS)
+    pq.write_table(pa.table({"x": [1, None], "y": ["a", "b"]}), home.root / "u.parquet")
+    script = (
+        "import sys\n"
+        "from pathlib import Path\n"
+        "from hindcast.clock import ReplayClock\n"
+        "from hindcast.facts import Lake, Quarantine, Table, files, ingest\n"
+        "root = Path(sys.argv[1])\n"
+        "tables = [Table('t', files('t.csv'), event_time='at', known='event'), Table('u', files('u.parquet'), known='always')]\n"
+        "landed = ingest(Lake(root / 'lake'), tables, clock=ReplayClock(), quarantine=Quarantine(root), base=root)\n"
+        "assert [one.new for one in landed] == [6, 2]\n"
+        "unwanted = {'pandas', 'pyarrow.dataset', 'pyarrow._dataset'} & set(sys.modules)\n"
+        "assert not unwanted, unwanted\n"
+    )
+    subprocess.run([sys.executable, "-W", "error", "-c", script, str(home.root)], check=True)
+
+
 def test_two_who_ingest_at_the_same_time_land_every_row_once(home):
     home.write("t.csv", ROWS)
     failures = []

@@ -27,6 +27,7 @@ __all__ = [
     "integers",
     "read_column",
     "text_bytes",
+    "words_to_arrow",
 ]
 
 ARROW_TYPES: dict[Kind, Any] = {
@@ -153,6 +154,20 @@ def compact(column: Column) -> Column:
     return Column("text", codes, None, column.vocabulary[used])
 
 
+def words_to_arrow(words: Sequence[str] | NDArray[np.object_]) -> Any:
+    """Texts as a pyarrow string Array.
+
+    Raises
+    ------
+    DataError
+        When they are longer than 2 GB together.
+    """
+    data, starts = text_bytes(words)
+    if len(data) > _LONGEST_TEXT:
+        raise DataError("more than 2 GB of distinct texts in one batch; land the rows in smaller batches.")
+    return pa.Array.from_buffers(pa.string(), len(words), [None, _buffer(starts.astype(np.int32)), pa.py_buffer(data)])
+
+
 def column_to_arrow(column: Column) -> Any:
     """A column as a pyarrow Array of its stored type; texts stay dictionary-encoded.
 
@@ -167,12 +182,7 @@ def column_to_arrow(column: Column) -> Any:
     bitmap = None if missing == 0 else _buffer(np.packbits(present, bitorder="little"))
     if column.kind == "text":
         assert column.vocabulary is not None
-        data, starts = text_bytes(column.vocabulary)
-        if len(data) > _LONGEST_TEXT:
-            raise DataError("more than 2 GB of distinct texts in one batch; land the rows in smaller batches.")
-        words = pa.Array.from_buffers(
-            pa.string(), len(column.vocabulary), [None, _buffer(starts.astype(np.int32)), pa.py_buffer(data)]
-        )
+        words = words_to_arrow(column.vocabulary)
         codes = _buffer(np.maximum(column.values, 0).astype(np.int32))
         kind = pa.dictionary(pa.int32(), pa.string())
         return pa.DictionaryArray.from_buffers(kind, len(column), [bitmap, codes], words, missing)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from hindcast.columns import Column, Kind
 from hindcast.errors import ConfigError, DataError
-from hindcast.facts.arrow import read_column
+from hindcast.facts.arrow import ARROW_TYPES, column_to_arrow, read_column, words_to_arrow
 from hindcast.facts.times import read_times
 from hindcast.values import Bools, Ints, from_local
 
@@ -20,6 +20,12 @@ __all__ = ["Cast", "cast_texts", "cast_typed", "guess_kind"]
 
 _ENOUGH = 0.99
 """A kind is guessed when at least this share of the values reads as it; the others are refused."""
+
+_PLAIN: dict[str, Kind] = {
+    **{str(stored): kind for kind, stored in ARROW_TYPES.items()},
+    "dictionary<values=string, indices=int32, ordered=0>": "text",
+}
+"""Arrow types that need no conversion."""
 
 _WHOLE = r"^[+-]?(0|[1-9]\d{0,17})$"
 _DECIMAL = r"^[+-]?(\d{1,15}(\.\d*)?|\d*\.\d+|\d+\.\d*)([eE][+-]?\d{1,3})?$"
@@ -118,15 +124,16 @@ def cast_texts(column: Column, kind: Kind, *, zone: str | None, what: str) -> Ca
 
 
 def _trimmed(words: NDArray[np.object_]) -> Any:
-    return pc.utf8_trim_whitespace(pa.array(words.tolist(), type=pa.string()))
+    return pc.utf8_trim_whitespace(words_to_arrow(words))
 
 
 def _matches(words: Any, pattern: str) -> Bools:
-    return np.asarray(pc.match_substring_regex(words, pattern).to_numpy(zero_copy_only=False), dtype=np.bool_)
+    return read_column(pc.match_substring_regex(words, pattern), "boolean").values.astype(np.bool_)
 
 
 def _only(words: Any, good: Bools, other: str) -> Any:
-    return pc.if_else(pa.array(good), words, pa.scalar(other))
+    mask = column_to_arrow(Column("boolean", good.astype(np.int8)))
+    return pc.if_else(mask, words, words_to_arrow([other])[0])
 
 
 def _read_words(words: Any, zone: str | None, what: str) -> tuple[Ints, Bools, Bools]:
@@ -142,8 +149,8 @@ def _read_words(words: Any, zone: str | None, what: str) -> tuple[Ints, Bools, B
     except pa.ArrowInvalid:
         read = read_times(Column.of_kind(words.to_pylist(), "text"), zone=zone, what=what)
         return read.us, read.present, read.odd
-    us = with_offset.to_numpy().copy()
-    shown = on_clock.to_numpy()
+    us = read_column(with_offset, "integer").values.copy()
+    shown = read_column(on_clock, "integer").values
     odd = np.zeros(len(words), dtype=np.bool_)
     us[bare] = shown[bare]
     if zone is not None and bare.any():
@@ -182,8 +189,9 @@ def cast_typed(array: Any, *, zone: str | None, what: str) -> Cast:
             array = array.cast(target)
         except pa.ArrowInvalid:
             raise DataError(f"{what}: holds numbers beyond 64-bit integers; keep them as text.") from None
+    plain = _PLAIN.get(str(kind))
     try:
-        column = Column.from_arrow(array)
+        column = Column.from_arrow(array) if plain is None else read_column(array, plain)
     except DataError as error:
         raise DataError(f"{what}: {error}") from None
     if naive and zone is not None:
