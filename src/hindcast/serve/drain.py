@@ -1,0 +1,100 @@
+"""From the journal to the lake: each record once, whatever is killed when.
+
+A drain is announced in the journal by a record whose position ends a batch. The batch's name in the lake comes from
+that record, so it is the same when the drain is tried again after a kill, and the lake lands it once. Only when all
+of it is in the lake does a second record say so; then the journal may let it go.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from itertools import takewhile
+
+from hindcast.columns import Kind
+from hindcast.facts.facts import Facts
+from hindcast.facts.lake import Lake
+from hindcast.facts.quarantine import Quarantine, Refused
+from hindcast.facts.table import Table
+from hindcast.journal import Entry, Journal
+from hindcast.serve.prediction_log import PredictionRecord, ShadowRecord, prediction_facts, prediction_table
+from hindcast.serve.records import FACTS, PREDICTION, SHADOW, FactsRecord, unpacked
+
+__all__ = ["Drain"]
+
+
+@dataclass(slots=True)
+class _Batch:
+    """The records of one drain, sorted by where they go."""
+
+    facts: dict[str, list[Facts]] = field(default_factory=dict)
+    refused: dict[str, list[Refused]] = field(default_factory=dict)
+    predictions: list[PredictionRecord] = field(default_factory=list)
+    shadows: list[ShadowRecord] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Drain:
+    """Writes journal entries to the lake.
+
+    Parameters
+    ----------
+    journal : Journal
+    lake : Lake
+    quarantine : Quarantine
+    tables : mapping of str to Table
+    target : str
+        Its predictions land in the table ``predictions_<target>``.
+    kinds : mapping of str to kind
+        Of the requests' columns.
+    """
+
+    journal: Journal
+    lake: Lake
+    quarantine: Quarantine
+    tables: Mapping[str, Table]
+    target: str
+    kinds: Mapping[str, Kind]
+
+    def land(self, after: int, upto: int, batch: str) -> int:
+        """Land the entries with ``after < position < upto`` as `batch`, and say how many rows were new in the lake.
+
+        Idempotent: what of the batch has landed is left alone. Memory: the entries of the batch.
+        """
+        found = _sorted(takewhile(lambda entry: entry.position < upto, self.journal.entries(after)))
+        origin = {"journal": [after + 1, upto]}
+        rows = 0
+        for name, parts in sorted(found.facts.items()):
+            facts = Facts.concat(parts)
+            if len(facts):
+                rows += self.lake.append(self.tables[name], facts, batch=batch, origin=origin).rows
+        for name, refused in sorted(found.refused.items()):
+            there = self.quarantine.identities(name)
+            self.quarantine.add([row for row in refused if row.identity not in there])
+        if found.predictions:
+            table = prediction_table(self.target)
+            with self.lake.writing(table.name):
+                facts = prediction_facts(
+                    found.predictions, found.shadows, kinds=self.kinds, seq_from=self.lake.next_seq(table.name)
+                )
+                rows += self.lake.append(table, facts, batch=batch, origin=origin).rows
+        return rows
+
+
+def _sorted(entries: Iterable[Entry]) -> _Batch:
+    found = _Batch()
+    for entry in entries:
+        if entry.kind == FACTS:
+            record = unpacked(entry.body, FactsRecord)
+            if len(record):
+                found.facts.setdefault(record.table, []).append(record.facts())
+            for row in record.refused:
+                refused = Refused(
+                    record.table, "server", row.row, row.column, row.value, row.reason, f"{record.stamp}:{row.row}"
+                )
+                found.refused.setdefault(record.table, []).append(refused)
+        elif entry.kind == PREDICTION:
+            found.predictions.append(unpacked(entry.body, PredictionRecord))
+        elif entry.kind == SHADOW:
+            found.shadows.append(unpacked(entry.body, ShadowRecord))
+    return found

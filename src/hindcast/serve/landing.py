@@ -1,0 +1,141 @@
+"""Rows as a caller pushes them, made into facts: what fits, what is refused and why. Pure: nothing is applied here."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from hindcast.columns import Column, Frame, Kind
+from hindcast.errors import DataError, UnknownName
+from hindcast.facts.facts import Facts
+from hindcast.facts.table import Table
+from hindcast.serve.inputs import column_of
+from hindcast.serve.records import RefusedRow
+from hindcast.values import iso
+
+__all__ = ["Pushed", "facts_of_rows"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Pushed:
+    """What a table makes of pushed rows.
+
+    Attributes
+    ----------
+    facts : Facts
+    refused : list of RefusedRow
+        In order of rows, one per refused row.
+    absent : int
+        Rows without an event time, which are no facts of this table.
+    future : int
+        Facts that become known only after their arrival.
+    """
+
+    facts: Facts
+    refused: list[RefusedRow]
+    absent: int
+    future: int
+
+
+def facts_of_rows(
+    table: Table,
+    rows: Sequence[Mapping[str, Any]],
+    kinds: Mapping[str, Kind],
+    *,
+    needed: Iterable[str] = (),
+    seq_from: int,
+    arrival_us: int,
+) -> Pushed:
+    """The facts among `rows`.
+
+    Parameters
+    ----------
+    rows : sequence of mapping
+        A name that a row lacks is null.
+    kinds : mapping of str to kind
+        Of the table's columns as far as known: declared, or landed before. Others take theirs from the values.
+    needed : iterable of str
+        Columns that must be there, if only as null (those the features read).
+    seq_from, arrival_us : int
+
+    Raises
+    ------
+    UnknownName
+        For a name that is no column of the table, with close matches.
+
+    Examples
+    --------
+    >>> weather = Table("weather", event_time="hour", known="arrival", types={"temp": "number"})
+    >>> rows = [{"hour": "2013-07-01T06:00:00Z", "temp": 71}, {"hour": "2013-07-01T07:00:00Z", "temp": "hot"}]
+    >>> pushed = facts_of_rows(weather, rows, weather.kinds, seq_from=5, arrival_us=9)
+    >>> pushed.facts.seq.tolist(), [(r.row, r.column, r.value) for r in pushed.refused]
+    ([5], [(2, 'temp', "'hot'")])
+    """
+    names = _names(table, rows, kinds, needed)
+    faults: dict[int, DataError] = {}
+    columns: dict[str, Column] = {}
+    for name in names:
+        items = [row.get(name) for row in rows]
+        if name in table.time_columns and table.clock_zone is not None:
+            columns[name], found = _clock_times(name, items)
+        else:
+            columns[name], found = column_of(name, items, _kind(table, name, items, kinds))
+        for row, error in found:
+            faults.setdefault(row, error)
+    frame = Frame(columns, len(rows))
+    good = np.array([row not in faults for row in range(len(rows))], dtype=np.bool_)
+    places = np.flatnonzero(good)
+    derived = table.derive(frame if good.all() else frame.take(good), seq_from=seq_from, arrival_us=arrival_us)
+    refused = [
+        RefusedRow(row + 1, error.column, repr(error.value), str(error.args[0])) for row, error in faults.items()
+    ]
+    refused += [
+        RefusedRow(int(places[r.row - 1]) + 1, r.column, None if r.value is None else repr(r.value), r.reason)
+        for r in derived.refusals
+    ]
+    return Pushed(derived.facts, sorted(refused, key=lambda r: r.row), derived.absent, derived.future)
+
+
+def _names(
+    table: Table, rows: Sequence[Mapping[str, Any]], kinds: Mapping[str, Kind], needed: Iterable[str]
+) -> list[str]:
+    """The columns of the table, as far as anybody knows them; of a new table without a declaration, the rows'."""
+    if table.all_columns is not None:
+        known = dict.fromkeys(table.all_columns)
+    else:
+        known = dict.fromkeys([*table.needed, *kinds, *needed])
+        if not set(kinds) - set(table.kinds):
+            known |= dict.fromkeys(name for row in rows for name in row)
+    for number, row in enumerate(rows, 1):
+        if not row.keys() <= known.keys():
+            name = next(name for name in row if name not in known)
+            raise UnknownName("column", name[:100], known, where=f"table {table.name!r}, row {number}")
+    return list(known)
+
+
+def _kind(table: Table, name: str, items: Sequence[Any], kinds: Mapping[str, Kind]) -> Kind | None:
+    """The column's kind; integers that were never declared to be may widen to numbers, as in the lake."""
+    kind = "time" if name in table.time_columns else kinds.get(name)
+    fraction = kind == "integer" and any(type(item) is float and not item.is_integer() for item in items)
+    return "number" if fraction and name not in table.kinds else kind
+
+
+def _clock_times(name: str, items: Sequence[Any]) -> tuple[Column, list[tuple[int, DataError]]]:
+    """Times that may be a local clock's, as texts for the table to read in its zone."""
+    texts: list[str | None] = []
+    faults = []
+    for row, item in enumerate(items):
+        whole = isinstance(item, int) and not isinstance(item, bool) and abs(item) < 1 << 53
+        if item is None or isinstance(item, str):
+            texts.append(item)
+        elif whole:
+            texts.append(iso(item))
+        else:
+            texts.append(None)
+            faults.append(
+                (row, DataError("a moment such as '2013-07-01T06:00:00Z' was expected", column=name, value=item))
+            )
+    return Column.of_kind(texts, "text"), faults

@@ -1,0 +1,799 @@
+"""The service: the one owner of a server's state.
+
+Facts and requests stand in one line, in the order of their arrival stamps. A fact is written to the journal as it
+arrives and takes effect when it is on the medium; a request behind it waits, so it sees every fact that arrived before
+it and none that could be lost. An answer is given when its record is on the medium. All of it runs on one event loop,
+which never waits for a disk.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future
+from contextlib import suppress
+from dataclasses import dataclass
+from hashlib import blake2b
+from pathlib import Path
+from secrets import token_hex
+from typing import Any
+
+import msgspec
+import numpy as np
+
+from hindcast.clock import Clock, ReplayClock, stopwatch_s
+from hindcast.columns import Column, Kind
+from hindcast.errors import DataError, HindcastError, RequestError, StateError, UnknownName
+from hindcast.facts.facts import Facts
+from hindcast.facts.table import Table
+from hindcast.features.online import OnlineFeatures
+from hindcast.features.plan import FeaturePlan
+from hindcast.journal import Home, Journal, Lock
+from hindcast.registry import Roles
+from hindcast.serve.drain import Drain
+from hindcast.serve.landing import Pushed, facts_of_rows
+from hindcast.serve.prediction_log import PredictionRecord, ShadowRecord
+from hindcast.serve.predictor import Predictor
+from hindcast.serve.records import (
+    DRAIN,
+    DRAINED,
+    FACTS,
+    PREDICTION,
+    SHADOW,
+    DrainedRecord,
+    DrainRecord,
+    FactsRecord,
+    pack_facts,
+    packed,
+)
+from hindcast.serve.recovery import Answers, Journaled, clock_after, finish_drains, fold, journaled, table_kinds
+from hindcast.serve.roles import NOBODY, Registered, assigned, prepare
+from hindcast.serve.telemetry import Telemetry
+from hindcast.serve.warm import warm_features, warm_request
+
+__all__ = ["Ask", "Receipt", "Service", "Settings"]
+
+_log = logging.getLogger("hindcast.serve")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """Sizes and intervals; none of them changes an answer.
+
+    Parameters
+    ----------
+    drain_every_s : float
+        At the latest so often the journal goes to the lake.
+    drain_bytes : int
+        At the latest when so much waits.
+    poll_s : float
+        How often the ledger is asked for the roles.
+    unsynced_bytes : int
+        More than this on its way to the disk, and requests are refused until it is less.
+    segment_bytes : int
+        A file of the journal; answers under keys are remembered for at least one.
+    sync : bool
+        False for tests: no protection against a power cut, still against a kill.
+    """
+
+    drain_every_s: float = 60.0
+    drain_bytes: int = 32 << 20
+    poll_s: float = 1.0
+    unsynced_bytes: int = 32 << 20
+    segment_bytes: int = 16 << 20
+    sync: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ask:
+    """One request.
+
+    Parameters
+    ----------
+    values : mapping
+        The request's columns, or, when `given`, features by name.
+    request_id : str
+        Asked again under it, the first answer is given again. Empty: one is made.
+    group : str
+        Of requests that belong together.
+    as_of : int, optional
+        Microseconds; only with a replay clock, never going back.
+    """
+
+    values: Mapping[str, Any]
+    given: bool = False
+    request_id: str = ""
+    group: str = ""
+    as_of: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """What a push did, given when it is on the medium.
+
+    Attributes
+    ----------
+    accepted : int
+        Facts taken. Of a repeated push whose details are no longer kept: -1.
+    refused : list
+        Rows that went to quarantine.
+    absent : int
+        Rows without an event time, which are no facts of this table.
+    future : int
+        Facts that will be known only later than they arrived.
+    arrival : int
+        Their arrival stamp.
+    repeated : bool
+        The same push had been taken before; nothing was done now.
+    """
+
+    table: str
+    accepted: int
+    refused: list[Any]
+    absent: int
+    future: int
+    arrival: int
+    repeated: bool = False
+
+    @staticmethod
+    def of(record: FactsRecord, *, repeated: bool) -> Receipt:
+        return Receipt(
+            record.table, len(record), list(record.refused), record.absent, record.future, record.stamp, repeated
+        )
+
+
+@dataclass(slots=True, eq=False)
+class _Landing:
+    """A push in the line: it takes effect when `durable` is done."""
+
+    record: FactsRecord
+    facts: Facts
+    durable: Future[list[int]]
+    answer: asyncio.Future[Receipt]
+    newer_than: int
+
+
+_Answered = tuple[list[PredictionRecord], "asyncio.Future[list[int]]"]
+
+
+@dataclass(slots=True, eq=False)
+class _Waiting:
+    """A request behind a push."""
+
+    work: Callable[[], _Answered]
+    answer: asyncio.Future[_Answered]
+
+
+class Service:
+    """Takes facts, answers requests, remembers both. Make one with :meth:`open`, then ``await start()``.
+
+    Notes
+    -----
+    One event loop owns it; nothing here may be called from another thread.
+    """
+
+    def __init__(
+        self,
+        *,
+        lock: Lock,
+        drain: Drain,
+        online: OnlineFeatures,
+        next_seq: dict[str, int],
+        kinds: dict[str, dict[str, Kind]],
+        predictor: Predictor,
+        registry: Registered,
+        clock: Clock,
+        found: Journaled,
+        system: str,
+        unit: str | None,
+        settings: Settings,
+    ) -> None:
+        self.system, self.target, self.unit = system, drain.target, unit
+        self.clock, self.predictor, self.settings = clock, predictor, settings
+        self.plan = online.plan
+        self.tables = drain.tables
+        self.telemetry = Telemetry()
+        self.roles: Roles = NOBODY
+        self.trouble = ""
+        """Why roles on the ledger could not be taken over; empty when they were."""
+        self._lock, self._drain, self._journal, self._registry = lock, drain, drain.journal, registry
+        self._online, self._next_seq, self._kinds = online, next_seq, kinds
+        self._pushes: Answers[FactsRecord] = found.pushes
+        self._predictions: Answers[PredictionRecord] = found.predictions
+        self._drained = found.drained
+        self._pending: list[tuple[int, DrainRecord]] = []
+        self._line: deque[_Landing | _Waiting] = deque()
+        self._flying: dict[str, asyncio.Future[Any]] = {}
+        self._shadows: deque[tuple[str, PredictionRecord]] = deque()
+        self._unsynced = self._undrained = 0
+        self._waiting = self._journal.last - found.drained
+        self._changed_s = stopwatch_s()
+        self._serving = 0
+        self._tasks: list[asyncio.Task[None]] = []
+        self._state = "opened"
+        self.telemetry.watch(
+            lambda: self._journal.last - self._drained if self._pending else self._waiting,
+            lambda: stopwatch_s() - self._changed_s,
+            lambda: self._unsynced,
+        )
+
+    @staticmethod
+    def open(
+        home: Home | Path | str,
+        *,
+        system: str,
+        target: str,
+        plan: FeaturePlan,
+        tables: Mapping[str, Table] | Sequence[Table],
+        kinds: Mapping[str, Kind],
+        goal: Any,
+        registry: Registered,
+        clock: Clock | None = None,
+        functions: Mapping[str, Callable[..., Any]] | None = None,
+        unit: str | None = None,
+        settings: Settings | None = None,
+    ) -> Service:
+        """Take over a home: its lock, its journal, its state. Slow (it folds all facts); run it in a thread.
+
+        Parameters
+        ----------
+        home : Home or path
+        system, target : str
+        plan : FeaturePlan
+        tables : tables of the system
+            Facts of all of them may be pushed, whether a feature reads them or not.
+        kinds : mapping of str to kind
+            Of the request's columns.
+        goal : Goal
+            Anything with a `threshold`.
+        registry : Registry
+            Who serves, and where its artefact is.
+        clock : Clock, optional
+            A :class:`~hindcast.clock.ReplayClock` lets requests and facts carry their own moments. By default the
+            machine's, going on after the last moment on disk.
+        functions : mapping, optional
+            The functions the system declares, for stored rules.
+        unit : str, optional
+            The request's column by which a canary is drawn; by default each request id.
+
+        Raises
+        ------
+        StateError
+            When another server has the home, or what is on disk does not fit together.
+        """
+        from hindcast.facts.lake import Lake
+        from hindcast.facts.quarantine import Quarantine
+
+        home = home if isinstance(home, Home) else Home.open(home)
+        settings = settings or Settings()
+        predictor = Predictor(plan, goal, kinds, functions)
+        if unit is not None and unit not in predictor.kinds:
+            raise UnknownName("request column", unit, predictor.kinds, where="the canary's unit")
+        named = dict(tables) if isinstance(tables, Mapping) else {table.name: table for table in tables}
+        for name in plan.tables:
+            if name not in named:
+                raise UnknownName("table", name, named, where="features")
+        lock = home.lock("serve")
+        journal: Journal | None = None
+        try:
+            journal = Journal(home.journal, segment_bytes=settings.segment_bytes, sync=settings.sync)
+            lake, quarantine = Lake(home.lake), Quarantine(home.root / "quarantine")
+            drain = Drain(journal, lake, quarantine, named, target, predictor.kinds)
+            found = journaled(drain)
+            finish_drains(drain, found)
+            clock = clock_after(clock, found.stamp)
+            now = clock.now_us()
+            online, next_seq = fold(plan, drain, found, now)
+            warm_features(online)
+            warm_request(online, predictor, now)
+            service = Service(
+                lock=lock, drain=drain, online=online, next_seq=next_seq, kinds=table_kinds(named, drain, found),
+                predictor=predictor, registry=registry, clock=clock, found=found, system=system, unit=unit,
+                settings=settings,
+            )  # fmt: skip
+            try:
+                service._take_over(prepare(predictor, registry))
+            except HindcastError as error:
+                service.trouble = str(error)
+        except BaseException:
+            if journal is not None:
+                journal.close()
+            lock.release()
+            raise
+        return service
+
+    # ---- life -------------------------------------------------------------------------------------------
+
+    async def start(self) -> None:
+        """Begin to drain and to watch the ledger."""
+        self._state = "running"
+        self._refreshing, self._draining = asyncio.Lock(), asyncio.Lock()
+        self._poll_now, self._drain_now = asyncio.Event(), asyncio.Event()
+        self._tasks = [
+            asyncio.create_task(self._often(self._poll_now, self.settings.poll_s, self.refresh)),
+            asyncio.create_task(self._often(self._drain_now, self.settings.drain_every_s, self._drain_quietly)),
+        ]
+
+    @property
+    def running(self) -> bool:
+        """Whether it takes facts."""
+        return self._state == "running"
+
+    @property
+    def ready(self) -> bool:
+        """Whether it answers requests with looked-up features: it runs, and there is a champion."""
+        return self.running and self.roles.champion is not None
+
+    def status(self) -> str:
+        """One line for a person: whether it answers, and if not, why."""
+        if not self.running:
+            return f"the service is {self._state}"
+        if self.roles.champion is None:
+            return self.trouble or "no version has been promoted yet: train one, then promote it"
+        return f"{self.roles.champion} serves" + (f"; but {self.trouble}" if self.trouble else "")
+
+    async def close(self) -> None:
+        """Finish what is in flight, drain, and let the next server in. A second call does nothing."""
+        if self._state in ("closing", "closed"):
+            return
+        started, self._state = self._state == "running", "closing"
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        while self._serving or self._line:
+            await asyncio.sleep(0.005)
+        if started:
+            await self._drain_quietly()
+        await asyncio.to_thread(self._journal.close)
+        self._lock.release()
+        self._state = "closed"
+
+    async def _often(self, event: asyncio.Event, seconds: float, work: Callable[[], Any]) -> None:
+        while True:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(event.wait(), seconds)
+            event.clear()
+            try:
+                await work()
+            except Exception:
+                _log.exception("%s failed; it is tried again", work.__name__)
+
+    def _admit(self) -> None:
+        if not self.running:
+            raise StateError(f"the service is {self._state}. Try again soon.")
+        if self._unsynced > self.settings.unsynced_bytes:
+            raise StateError("the disk cannot keep up with what arrives. Try again soon.")
+
+    # ---- moments ----------------------------------------------------------------------------------------
+
+    def _moments(self, given: Sequence[int | None], what: str) -> list[int]:
+        """A moment for each, never going back; those that carry none share a fresh stamp."""
+        if not any(moment is not None for moment in given):
+            return [self.clock.stamp_us()] * len(given)
+        if not isinstance(self.clock, ReplayClock):
+            raise RequestError(f"{what} may be sent to a server with a replay clock only; this one takes its own time.")
+        now, result = self.clock.now_us(), []
+        for moment in given:
+            if moment is not None and moment < now:
+                raise RequestError(
+                    f"{what} {moment} lies before {now} (microseconds), where the replay stands; send them in order."
+                )
+            now = now + 1 if moment is None else moment
+            result.append(now)
+        self.clock.advance(now)
+        return result
+
+    # ---- facts ------------------------------------------------------------------------------------------
+
+    async def push(
+        self,
+        table: str,
+        rows: Sequence[Mapping[str, Any]],
+        *,
+        key: str | None = None,
+        arrival: int | None = None,
+        quarantine: bool = False,
+    ) -> Receipt:
+        """Take facts; the receipt means that they are on the medium, and that every later request sees them.
+
+        Parameters
+        ----------
+        table : str
+        rows : sequence of mapping
+        key : str, optional
+            Idempotency key: the same push under it counts once, also after a restart.
+        arrival : int, optional
+            Microseconds; only with a replay clock.
+        quarantine : bool, default False
+            Put bad rows aside and take the others; without it one bad row refuses all.
+
+        Raises
+        ------
+        UnknownName, DataError
+            For a table, column or value that cannot be; nothing was taken.
+        RequestError
+            For a key that was used for another push.
+        StateError
+            When it could not be made durable; send it again under its key.
+        """
+        self._admit()
+        if table not in self.tables:
+            raise UnknownName("table", table[:100], self.tables)
+        content = _content(table, rows)
+        name = f"{FACTS}:{key}" if key is not None else None
+        if name is not None:
+            while name in self._flying:
+                await asyncio.wait([self._flying[name]])
+            known = self._pushes.get(name)
+            if known is not None:
+                self.telemetry.repeats.labels(FACTS).inc()
+                if known.content != content:
+                    raise RequestError(f"key {key!r} was used for another push; a key names one push for ever.")
+                return Receipt.of(known, repeated=True)
+        self._serving += 1
+        try:
+            landing = self._land(table, rows, content, name, arrival, quarantine)
+            return await asyncio.shield(landing.answer)
+        finally:
+            self._serving -= 1
+
+    def _land(
+        self,
+        table: str,
+        rows: Sequence[Mapping[str, Any]],
+        content: bytes,
+        key: str | None,
+        arrival: int | None,
+        quarantine: bool,
+    ) -> _Landing:
+        """Check a push, give it its stamp and sequence, hand it to the journal, put it in the line."""
+        declared, first = self.tables[table], self._next_seq[table]
+        needed = self.plan.columns_of(table) if table in self.plan.tables else ()
+
+        def read(stamp: int) -> Pushed:
+            return facts_of_rows(declared, rows, self._kinds[table], needed=needed, seq_from=first, arrival_us=stamp)
+
+        draft = read(arrival if arrival is not None else self.clock.now_us())
+        if draft.refused and not quarantine:
+            worst = draft.refused[0]
+            self.telemetry.refused.labels(table).inc(len(draft.refused))
+            raise _Refused(table, draft, worst.row, worst.column, worst.value, worst.reason)
+        self._check(table, draft.facts)
+        (stamp,) = self._moments([arrival], "arrival")
+        pushed = draft if stamp == arrival else _restamped(declared, draft, stamp)
+        record = pack_facts(
+            table,
+            pushed.facts,
+            stamp=stamp,
+            content=content,
+            refused=pushed.refused,
+            absent=pushed.absent,
+            future=pushed.future,
+        )
+        newer_than = self._journal.last
+        answer: asyncio.Future[Receipt] = asyncio.get_running_loop().create_future()
+        durable = self._append([(FACTS, packed(record), key)], self._advance)
+        landing = _Landing(record, pushed.facts, durable, answer, newer_than)
+        self._line.append(landing)
+        self._next_seq[table] = first + len(pushed.facts)
+        if key is not None:
+            self._flying[key] = answer
+            answer.add_done_callback(lambda done: self._remember(key, record, done))
+        return landing
+
+    def _remember(self, key: str, record: FactsRecord, done: asyncio.Future[Receipt]) -> None:
+        self._flying.pop(key, None)
+        if done.exception() is None and not done.result().repeated:
+            self._pushes[key] = record
+
+    def _check(self, table: str, facts: Facts) -> None:
+        """Raise what the features would raise on these facts, before anything is written."""
+        for group in self.plan.groups:
+            if group.table.name == table:
+                group.values(facts.frame, len(facts), [_nothing] * len(group.slots))
+
+    def _advance(self) -> None:
+        """Serve the line from its head, as far as it is durable."""
+        while self._line:
+            head = self._line[0]
+            if isinstance(head, _Landing) and not head.durable.done():
+                return
+            self._line.popleft()
+            try:
+                if isinstance(head, _Landing):
+                    head.answer.set_result(self._apply(head))
+                else:
+                    head.answer.set_result(head.work())
+            except Exception as error:
+                head.answer.set_exception(error)
+
+    def _apply(self, landing: _Landing) -> Receipt:
+        """Durable facts take effect."""
+        (position,), record = landing.durable.result(), landing.record
+        if position <= landing.newer_than:  # its key was known from long ago
+            return Receipt(record.table, -1, [], 0, 0, record.stamp, repeated=True)
+        self._online.push(record.table, landing.facts)
+        self._kinds[record.table] |= {
+            name: column.kind for name, column in landing.facts.frame.items() if column.present().any()
+        }
+        self._changed_s = stopwatch_s()
+        self.telemetry.facts.labels(record.table).inc(len(record))
+        if record.refused:
+            self.telemetry.refused.labels(record.table).inc(len(record.refused))
+        return Receipt.of(record, repeated=False)
+
+    # ---- requests ---------------------------------------------------------------------------------------
+
+    async def predict(self, asks: Sequence[Ask]) -> list[PredictionRecord]:
+        """Answer requests, in order; the answers mean that their records are on the medium.
+
+        Requests without a moment of their own get one stamp together. One that was asked before under its id gets
+        its first answer.
+
+        Raises
+        ------
+        HindcastError
+            For the first request that cannot be; none was answered.
+        """
+        self._admit()
+        if self.roles.champion is None:
+            raise StateError(f"nobody can answer: {self.status()}.")
+        ids = [ask.request_id for ask in asks if ask.request_id]
+        if len(set(ids)) != len(ids):
+            raise RequestError("two requests have one request_id; an id names one request for ever.")
+        values = [self._checked(number, ask) for number, ask in enumerate(asks, 1)]
+        while flying := [self._flying[key] for name in ids if (key := f"{PREDICTION}:{name}") in self._flying]:
+            await asyncio.wait(flying)
+        known = [self._known(ask, value) for ask, value in zip(asks, values, strict=True)]
+        fresh = [at for at, record in enumerate(known) if record is None]
+        if fresh:
+            work = self._fresh([asks[at] for at in fresh], [values[at] for at in fresh])
+            # an id must stay taken until its record is settled, even when its caller has gone
+            records = await (asyncio.shield(asyncio.ensure_future(work)) if ids else work)
+            for at, record in zip(fresh, records, strict=True):
+                known[at] = record
+        return [record for record in known if record is not None]
+
+    def _checked(self, number: int, ask: Ask) -> dict[str, Any]:
+        try:
+            values = self.predictor.features(ask.values) if ask.given else self.predictor.request(ask.values)
+            if ask.given and self.roles.champion is not None:
+                for name in self.predictor.model(self.roles.champion).inputs:
+                    if name not in values:
+                        raise DataError(
+                            f"{self.roles.champion} reads feature {name!r}; null says that it is not known", column=name
+                        )
+            return values
+        except UnknownName as error:
+            raise RequestError(f"request {number}: {error}") from None
+        except DataError as error:
+            raise DataError(str(error.args[0]), row=number) from None
+
+    def _known(self, ask: Ask, values: dict[str, Any]) -> PredictionRecord | None:
+        """The record under this request's id, if there is one."""
+        record = self._predictions.get(f"{PREDICTION}:{ask.request_id}") if ask.request_id else None
+        if record is not None:
+            self.telemetry.repeats.labels(PREDICTION).inc()
+            if record.given != ask.given or (record.features if ask.given else record.request) != values:
+                raise RequestError(
+                    f"request_id {ask.request_id!r} was used for another request; an id names one request for ever."
+                )
+        return record
+
+    async def _fresh(self, asks: list[Ask], values: list[dict[str, Any]]) -> list[PredictionRecord]:
+        """Answer requests that were not asked before, in their place in the line."""
+        loop = asyncio.get_running_loop()
+        keys = [f"{PREDICTION}:{ask.request_id}" if ask.request_id else None for ask in asks]
+        done: asyncio.Future[None] = loop.create_future()
+        for key in keys:
+            if key is not None:
+                self._flying[key] = done
+        self._serving += 1
+        try:
+            moments, newer_than = self._moments([ask.as_of for ask in asks], "as_of"), self._journal.last
+            if self._line:
+                waiting = _Waiting(lambda: self._answer(asks, values, moments, keys), loop.create_future())
+                self._line.append(waiting)
+                records, durable = await asyncio.shield(waiting.answer)
+            else:
+                records, durable = self._answer(asks, values, moments, keys)
+            positions = await durable
+            for key, position, record in zip(keys, positions, records, strict=True):
+                if key is not None and position <= newer_than:
+                    raise RequestError(
+                        f"request_id {record.request_id!r} was answered long ago; look for it in the lake's table "
+                        f"predictions_{self.target}, or use another id."
+                    )
+                if key is not None:
+                    self._predictions[key] = record
+                self.telemetry.predictions.labels(record.version, record.role).inc()
+        finally:
+            for key in keys:
+                if key is not None:
+                    self._flying.pop(key, None)
+            done.set_result(None)
+            self._serving -= 1
+        if self._shadows:
+            loop.call_soon(self._answer_in_shadow)
+        return records
+
+    def _answer(
+        self, asks: list[Ask], values: list[dict[str, Any]], moments: list[int], keys: list[str | None]
+    ) -> tuple[list[PredictionRecord], asyncio.Future[list[int]]]:
+        """Features, probabilities and decisions at their moments, handed to the journal."""
+        roles, online, predictor = self.roles, self._online, self.predictor
+        records = []
+        for ask, value, moment in zip(asks, values, moments, strict=True):
+            request_id = ask.request_id or f"{moment:x}-{token_hex(6)}"
+            if ask.given:
+                request, features, ages = {}, value, {}
+            else:
+                found = online.read(value, moment, predictor.kinds)
+                request, features, ages = value, found.values, found.ages
+            unit = request_id if self.unit is None or request.get(self.unit) is None else str(request[self.unit])
+            version, role = assigned(roles, unit)
+            probability, acted, version = predictor.predict(version or "", features)
+            records.append(
+                PredictionRecord(
+                    system=self.system, target=self.target, request_id=request_id, group=ask.group, as_of=moment,
+                    version=version, role=role, probability=probability, acted=acted, given=ask.given,
+                    request=request, features=features, ages=ages,
+                )
+            )  # fmt: skip
+        loop = asyncio.get_running_loop()
+        durable: asyncio.Future[list[int]] = loop.create_future()
+        appended = self._append(
+            [(PREDICTION, packed(record), key) for record, key in zip(records, keys, strict=True)],
+            lambda: _pass_on(appended, durable),
+        )
+        if roles.stage == "shadow" and roles.challenger is not None:
+            self._shadows.extend((roles.challenger, record) for record in records)
+        return records, durable
+
+    def _answer_in_shadow(self) -> None:
+        """Ask the challenger what it would have said, and note it; whatever goes wrong there touches nobody."""
+        appended: list[tuple[str, bytes, None]] = []
+        while self._shadows:
+            version, record = self._shadows.popleft()
+            try:
+                probability = self.predictor.predict(version, record.features).probability
+            except Exception as error:
+                self.telemetry.shadow_failures.labels(version).inc()
+                _log.warning("%s in shadow failed on request %s: %r", version, record.request_id, error)
+                continue
+            shadow = ShadowRecord(record.request_id, record.as_of, version, probability)
+            appended.append((SHADOW, packed(shadow), None))
+        if appended:
+            try:
+                self._append(appended, _nothing_to_do)
+            except StateError as error:
+                _log.warning("shadow answers were lost: %s", error)
+
+    # ---- the journal ------------------------------------------------------------------------------------
+
+    def _append(self, records: Sequence[tuple[str, bytes, str | None]], then: Callable[[], None]) -> Future[list[int]]:
+        """Hand records to the journal; `then` runs on the loop when they are durable or have failed."""
+        loop = asyncio.get_running_loop()
+        size = sum(len(body) for _, body, _ in records)
+        future = self._journal.append_many(records)
+        self._unsynced += size
+        if records[0][0] not in (DRAIN, DRAINED):
+            self._undrained += size
+            self._waiting += len(records)
+        if self._undrained > self.settings.drain_bytes:
+            self._drain_now.set()
+
+        def settle() -> None:
+            self._unsynced -= size
+            then()
+
+        future.add_done_callback(lambda _: loop.call_soon_threadsafe(settle))
+        return future
+
+    async def _written(self, kind: str, body: bytes) -> int:
+        durable: asyncio.Future[list[int]] = asyncio.get_running_loop().create_future()
+        appended = self._append([(kind, body, None)], lambda: _pass_on(appended, durable))
+        return (await durable)[0]
+
+    async def drain(self) -> int:
+        """Bring everything taken so far to the lake, and say how many rows that were."""
+        async with self._draining:
+            self._answer_in_shadow()
+            if not self._pending and not self._waiting:
+                return 0
+            self._undrained = self._waiting = 0
+            begun = DrainRecord(self.clock.now_us())
+            self._pending.append((await self._written(DRAIN, packed(begun)), begun))
+            rows = 0
+            while self._pending:
+                position, begun = self._pending[0]
+                rows += await asyncio.to_thread(self._drain.land, self._drained, position, begun.batch(position))
+                self._drained = position
+                self._pending.pop(0)
+            await self._written(DRAINED, packed(DrainedRecord(self.clock.now_us(), self._drained)))
+            await asyncio.to_thread(self._journal.release, self._drained)
+            self.telemetry.drained.inc(rows)
+            return rows
+
+    async def _drain_quietly(self) -> None:
+        try:
+            await self.drain()
+        except (HindcastError, OSError) as error:
+            self.telemetry.drain_failures.inc()
+            _log.error("the journal could not be drained, it keeps everything until it can: %s", error)
+
+    # ---- roles ------------------------------------------------------------------------------------------
+
+    def notify(self) -> None:
+        """The ledger has news."""
+        self._poll_now.set()
+
+    async def refresh(self) -> None:
+        """Take over the ledger's roles, loading what is new beside the traffic; on trouble the present ones stay."""
+        async with self._refreshing:
+            try:
+                roles = await asyncio.to_thread(prepare, self.predictor, self._registry)
+            except HindcastError as error:
+                if str(error) != self.trouble:
+                    self.telemetry.swap_failures.inc()
+                    _log.error("the ledger's roles could not be taken over: %s", error)
+                self.trouble = str(error)
+                return
+            self._take_over(roles)
+
+    def _take_over(self, roles: Roles) -> None:
+        self.trouble = ""
+        if roles != self.roles:
+            if roles.champion != self.roles.champion:
+                self.telemetry.crown(roles.champion)
+                _log.info("%s serves now, in place of %s", roles.champion, self.roles.champion)
+            self.roles = roles
+            self.predictor.retire({v for v in (roles.champion, roles.challenger) if v is not None})
+
+
+class _Refused(DataError):
+    """A push with bad rows: the first as the error, all of them beside it."""
+
+    def __init__(self, table: str, pushed: Pushed, row: int, column: str | None, value: Any, reason: str) -> None:
+        super().__init__(
+            f"table {table!r}: {reason}. Nothing of this push was taken", row=row, column=column, value=value
+        )
+        self.refused = pushed.refused
+
+
+def _content(table: str, rows: Sequence[Mapping[str, Any]]) -> bytes:
+    """A digest of a push as it was sent."""
+    try:
+        return blake2b(msgspec.msgpack.encode((table, rows)), digest_size=16).digest()
+    except (msgspec.MsgspecError, OverflowError, UnicodeEncodeError, TypeError) as error:
+        raise DataError(f"table {table!r}: the rows cannot be written down ({error}).") from None
+
+
+def _restamped(table: Table, draft: Pushed, stamp: int) -> Pushed:
+    """A draft with its arrival known."""
+    facts = draft.facts
+    arrived = np.full(len(facts), stamp, dtype=np.int64)
+    known = arrived if table.known == "arrival" else facts.known
+    event = known if table.event_time is None and table.known == "arrival" else facts.event
+    moved = Facts(event, known, facts.seq, facts.retract, facts.frame)
+    return Pushed(moved, draft.refused, draft.absent, int((known > stamp).sum()))
+
+
+def _pass_on(source: Future[Any], target: asyncio.Future[Any]) -> None:
+    if target.cancelled():
+        return
+    error = source.exception()
+    if error is not None:
+        target.set_exception(error)
+    else:
+        target.set_result(source.result())
+
+
+def _nothing(column: Column) -> Any:
+    return np.zeros(len(column))
+
+
+def _nothing_to_do() -> None:
+    return
