@@ -35,12 +35,12 @@ def open_system(system: System | str | Path, home: str | Path | None = None, *, 
     clock : Clock, optional
         The machine's, unless something is being replayed.
     """
-    base = Path.cwd()
+    base, path = Path.cwd(), None
     if not isinstance(system, System):
-        base = Path(system).resolve().parent
-        system = load_system(system)
+        path = Path(system).resolve()
+        base, system = path.parent, load_system(system)
     place = home or os.environ.get("HINDCAST_HOME") or base / ".hindcast" / system.name
-    return Assembly(system, Home.open(place), base, clock or SystemClock())
+    return Assembly(system, Home.open(place), base, clock or SystemClock(), path)
 
 
 class Assembly:
@@ -56,22 +56,34 @@ class Assembly:
         Measured seconds by stage; a sidecar, in no hash.
     """
 
-    def __init__(self, system: System, home: Home, base: Path, clock: Clock) -> None:
+    def __init__(self, system: System, home: Home, base: Path, clock: Clock, path: Path | None = None) -> None:
         from hindcast.facts import Lake, Quarantine
 
-        self.system, self.home, self.base, self.clock = system, home, base, clock
+        self.system, self.home, self.base, self.clock, self.path = system, home, base, clock, path
         self.lake = Lake(home.lake)
-        self.quarantine = Quarantine(home.lake)
+        self.quarantine = Quarantine(home.root / "quarantine")
         self.timings: dict[str, float] = {}
+        self.replays: dict[str, Any] = {}
 
     # ---- facts --------------------------------------------------------------------------------------------------
 
     def land(self, progress: Progress | None = None) -> list[Any]:
-        """Land what is new in the sources; the same rows land once. A receipt per table and source."""
+        """Land what is new in the sources; the same rows land once. A receipt per table with a source.
+
+        While a server owns the home it lands nothing and says so: facts go through the server then, so that it sees
+        them.
+        """
+        from hindcast.errors import StateError
         from hindcast.facts import ingest
 
         tables = [table for table in self.system.tables.values() if table.source is not None]
-        with self._stage("land"), self.home.lock("writer"):
+        try:
+            owned = self.home.lock("serve")
+        except StateError:
+            if progress:
+                progress("a server owns the home: sources are not read, push facts to it", 1, 1)
+            return []
+        with self._stage("land"), owned, self.home.lock("writer"):
             return ingest(
                 self.lake, tables, clock=self.clock, quarantine=self.quarantine, base=self.base, progress=progress
             )
@@ -191,6 +203,162 @@ class Assembly:
                 (self.home.reports / "report.html").write_text(render(story), encoding="utf-8")
         return story
 
+    # ---- answering ----------------------------------------------------------------------------------------------
+
+    def check(self, progress: Progress | None = None, *, sample: int = 500) -> list[Verdict]:
+        """Hold the system to its laws on a sample of its own facts, and its home to its digests.
+
+        See :func:`hindcast.loop.check.check`; besides, ``quarantine`` (fails when rows were refused) and ``models``
+        (every stored model is what the ledger says it is).
+        """
+        from hindcast.loop.check import check
+        from hindcast.loop.history import History
+
+        self.land(progress)
+        facts = self.facts()
+        history = History.build(self.system, facts, {}, progress=progress)
+        if progress:
+            progress("checks", 0, 1)
+        found = check(self.system, history, facts, sample=sample)
+        found.append(self._check_quarantine())
+        found.append(self._check_models())
+        if progress:
+            progress("checks", 1, 1)
+        return found
+
+    def _check_quarantine(self) -> Verdict:
+        refused = self.quarantine.rows()
+        if not refused:
+            return Verdict.passed("quarantine", "no row was refused")
+        first = refused[0]
+        return Verdict.failed(
+            "quarantine",
+            f"{len(refused)} rows were refused; the first: table {first.table!r}, file {first.file}, row {first.row}: "
+            f"{first.reason}. They are in {self.quarantine.path}.",
+            rows=len(refused),
+        )
+
+    def _check_models(self) -> Verdict:
+        from hindcast.errors import ArtifactError
+        from hindcast.models import read
+
+        with self._registry() as registry:
+            versions = [(v.name, registry.folder(v.name)) for v in registry.versions() if v.folder]
+        for name, folder in versions:
+            try:
+                manifest = read(folder)
+            except ArtifactError as error:
+                return Verdict.failed("models", f"{name}: {error}")
+            if manifest.features != self.system.plan.identity and name == self._champion():
+                return Verdict.failed(
+                    "models", f"the champion {name} was trained on other features than the file declares; run again."
+                )
+        return Verdict.passed("models", f"{len(versions)} stored models have the bytes they were stored with")
+
+    def _champion(self) -> str | None:
+        with self._registry() as registry:
+            champion: str | None = registry.roles().champion
+        return champion
+
+    def predict_file(self, requests: str | Path, answers: str | Path, progress: Progress | None = None) -> int:
+        """Answer a CSV or Parquet file of requests with the champion; gives how many.
+
+        The file has the request columns; its column ``as_of``, else the target's timer, else the last landed fact
+        says when each was asked. The answers hold the requests with ``as_of``, ``probability``, ``act`` and
+        ``version`` beside them. Written whole or not at all.
+        """
+        from hindcast.columns import Frame
+        from hindcast.models import load_model
+        from hindcast.serve.batch import answer_requests, requests_of, when_asked
+
+        source, out = Path(requests), Path(answers)
+        if out.suffix not in (".csv", ".parquet"):
+            raise ConfigError(f"answers go to a .csv or .parquet file, got {str(out)!r}.")
+        given = Frame.from_arrow(_read_table(source))
+        with self._registry() as registry:
+            version = registry.roles().champion
+            if version is None:
+                raise ConfigError("there is no champion yet; `hindcast run` trains one.")
+            model = load_model(registry.folder(version), functions=self.functions())
+        self.land(progress)
+        facts = self.facts()
+        kinds = self.lake.schema(self.system.target.table.name)
+        asked = requests_of(given, self.system.plan, kinds, zone=self.system.target.table.clock_zone)
+        newest = [int(f.known[f.known < NEVER].max()) for f in facts.values() if len(f)]
+        as_of = when_asked(given.merged(asked), self.system.target.as_of, max(newest, default=0) + 1)
+        if progress:
+            progress("predict", 0, len(asked))
+        answered = answer_requests(self.system.plan, facts, asked, as_of, model, version, self.system.goal)
+        _write_table(given.merged(answered).to_arrow(), out)
+        if progress:
+            progress("predict", len(asked), len(asked))
+        return len(asked)
+
+    def functions(self) -> Mapping[str, Callable[..., Any]]:
+        """The functions that stored rules refer to."""
+        from hindcast.models.baselines import functions_of
+
+        return functions_of(self.system.models)
+
+    # ---- serving ------------------------------------------------------------------------------------------------
+
+    def open_service(self, clock: Clock | None = None) -> Any:
+        """The server's state: features, journal, models; see :class:`hindcast.serve.Service`."""
+        from hindcast.serve import Service
+
+        target = self.system.target
+        schema = self.lake.schema(target.table.name) if target.table.name in self.lake.tables() else {}
+        wanted = dict.fromkeys([*self.system.plan.request_columns, *target.label.on])
+        missing = [name for name in wanted if name not in schema]
+        if missing:
+            raise ConfigError(
+                f"the kinds of the request columns {', '.join(missing)} are not known before facts of table "
+                f"{target.table.name!r} have landed; `hindcast run` lands them."
+            )
+        with self._registry() as registry:
+            _ = registry.roles()
+        return Service.open(
+            self.home,
+            system=self.system.name,
+            target=target.name,
+            plan=self.system.plan,
+            tables=self.system.tables,
+            kinds={name: schema[name] for name in wanted},
+            goal=self.system.goal,
+            registry=self.standing_registry(),
+            clock=clock or self.clock,
+            functions=self.functions(),
+        )
+
+    def serve(
+        self, *, host: str = "127.0.0.1", port: int = 8000, token: str | None = None, clock: Clock | None = None
+    ) -> None:
+        """Serve the champion over HTTP until interrupted; the last report is the page at ``/``."""
+        from hindcast.serve import run_server
+
+        report = self.home.reports / "report.html"
+        run_server(
+            lambda: self.open_service(clock),
+            host=host,
+            port=port,
+            token=token,
+            page=report if report.exists() else None,
+        )
+
+    def up(self, *, host: str = "127.0.0.1", port: int = 8000, token: str | None = None) -> None:
+        """Server, scheduler and monitors together, until interrupted.
+
+        The server is a process of its own, so that a training never slows an answer; this process turns the loop
+        with the machine's clock: it looks at the prediction log, retrains when a trigger is due, and moves
+        challengers through their trial. The server follows the ledger.
+        """
+        from hindcast.loop.up import run_up
+
+        if self.path is None:
+            raise ConfigError("up() needs a system file, since the server is a process of its own; open it by path.")
+        self.land()
+        run_up(self, host=host, port=port, token=token)
+
     # ---- looking ------------------------------------------------------------------------------------------------
 
     def ledger(self, kind: str | None = None, last: int | None = None) -> list[Any]:
@@ -220,17 +388,22 @@ class Assembly:
 
     # ---- parts --------------------------------------------------------------------------------------------------
 
+    def standing_registry(self) -> Any:
+        """A registry for as long as the process lives."""
+        from hindcast.registry import Ledger, Registry
+
+        ledger = Ledger(self.home.ledger_url)
+        return Registry(ledger, system=self.system.name, target=self.system.target.name, models=self.home.models)
+
     def _registry(self) -> Any:
         from contextlib import contextmanager
 
-        from hindcast.registry import Ledger, Registry
 
         @contextmanager
         def opened() -> Any:
-            with Ledger(self.home.ledger_url) as ledger:
-                yield Registry(
-                    ledger, system=self.system.name, target=self.system.target.name, models=self.home.models
-                )
+            registry = self.standing_registry()
+            with registry.ledger:
+                yield registry
 
         return opened()
 
@@ -248,3 +421,39 @@ class Assembly:
                 self.timings[name] = self.timings.get(name, 0.0) + stopwatch_s() - began
 
         return measured()
+
+
+def _read_table(path: Path) -> Any:
+    """A CSV or Parquet file as an Arrow table, an unreadable one being a DataError."""
+    import pyarrow as pa
+    import pyarrow.csv
+    import pyarrow.parquet
+
+    from hindcast.errors import DataError
+
+    if not path.is_file():
+        raise ConfigError(f"no file at {str(path)!r}.")
+    try:
+        if path.suffix == ".csv":
+            return pyarrow.csv.read_csv(path)
+        with pyarrow.parquet.ParquetFile(path) as file:
+            return file.read()
+    except (pa.ArrowInvalid, OSError) as error:
+        raise DataError(f"requests cannot be read: {error}", file=str(path)) from None
+
+
+def _write_table(table: Any, path: Path) -> None:
+    """A CSV or Parquet file, in place only when it is whole."""
+    import pyarrow.csv
+    import pyarrow.parquet
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f".{path.name}.partial")
+    try:
+        if path.suffix == ".csv":
+            pyarrow.csv.write_csv(table, partial)
+        else:
+            pyarrow.parquet.write_table(table, partial)
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)

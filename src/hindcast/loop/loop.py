@@ -9,7 +9,7 @@ could read back from there.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -18,12 +18,12 @@ from hindcast.errors import DataError
 from hindcast.loop.trainer import Trained, Trainer
 from hindcast.loop.watch import DriftWatch, ScoreWatch, reference_of, score_reference_of
 from hindcast.loop.world import World
-from hindcast.models import write
+from hindcast.models import read, write
 from hindcast.monitor import Alert, Reference, ScoreReference
 from hindcast.registry import Registry
 from hindcast.system import System
 from hindcast.trial import Arm, CanaryEvidence, Look, Rollout, RolloutState, Shadow, ShadowEvidence
-from hindcast.values import NEVER, iso
+from hindcast.values import NEVER, iso, moment_us
 
 __all__ = ["Loop"]
 
@@ -99,6 +99,26 @@ class Loop:
                 )
         self._watch(now_us)
 
+    def resume(self, now_us: int) -> None:
+        """Go on from the ledger: roles, a trial under way, a training that had begun, what the champion takes for
+        healthy."""
+        self.now_us = now_us
+        entries = self.registry.ledger.entries(system=self.system.name, target=self.system.target.name)
+        roles = self.registry.roles()
+        for entry in entries:
+            if entry.kind == "retraining":
+                self._last_training_us = entry.at_us
+                self._pending = _Pending(entry.at_us, moment_us(entry.body["done"]), entry.body["reason"])
+            elif entry.kind in ("version", "training"):
+                self._last_training_us = max(self._last_training_us, entry.at_us)
+                self._pending = None
+            state = entry.body.get("state")
+            if state is not None and state["version"] == roles.challenger:
+                self._rollout = RolloutState.of(state)
+        if roles.challenger is None:
+            self._rollout = None
+        self._watch(now_us)
+
     def train_now(self, now_us: int, *, measured: bool = False) -> tuple[str, Trained]:
         """Train at once on what has matured at `now_us`; the first model that passes becomes champion.
 
@@ -141,15 +161,29 @@ class Loop:
     def _watch(self, now_us: int) -> None:
         """Watch the champion from now on, against what it was trained on."""
         champion = self.registry.roles().champion
-        if not self.monitors or champion is None or champion not in self._trained:
+        references = self._references_of(champion) if self.monitors and champion is not None else None
+        if champion is None or references is None:
             return
-        if champion not in self._references:
-            trained = self._trained[champion]
-            self._references[champion] = reference_of(self.system, trained), score_reference_of(self.system, trained)
-        drift, score = self._references[champion]
+        drift, score = references
         stretch = (now_us, self.until_us)
         self.watches.append(DriftWatch(self.world, champion, drift, *stretch, ahead_us=self.ahead_us))
         self.scores.append(ScoreWatch(self.world, champion, score, *stretch, ahead_us=self.ahead_us))
+
+    def _references_of(self, version: str) -> tuple[Reference, ScoreReference] | None:
+        """What a version takes for healthy: learnt when it was trained, or read back from its artefact."""
+        if version not in self._references:
+            if version in self._trained:
+                trained = self._trained[version]
+                found = reference_of(self.system, trained), score_reference_of(self.system, trained)
+            elif self.registry.models is not None:
+                kept = read(self.registry.folder(version)).extra
+                if "reference" not in kept:
+                    return None
+                found = Reference.from_plain(kept["reference"]), ScoreReference.from_plain(kept["scores"])
+            else:
+                return None
+            self._references[version] = found
+        return self._references[version]
 
     def _monitor(self, now_us: int) -> None:
         if not self.watches:
@@ -157,9 +191,9 @@ class Loop:
         found = [*self.watches[-1].alerts(now_us), *self.scores[-1].alerts(now_us)]
         for alert in found:
             self._write("alert", alert.body(), now_us)
-            for subject in alert.features:
-                kind = "decay" if alert.kind == "decay" else "drift"
-                self._signals.append(Signal(alert.at_us, kind, subject))
+            if alert.kind in ("drift", "decay"):  # a source that is late calls for a person, not for a training
+                kind: Literal["drift", "decay"] = "decay" if alert.kind == "decay" else "drift"
+                self._signals.extend(Signal(alert.at_us, kind, subject) for subject in alert.features)
         self.alerts.extend(found)
 
     # ---- renewing -------------------------------------------------------------------------------------------
@@ -206,6 +240,7 @@ class Loop:
         """Put a trained model on the ledger, with its verdicts, and into the world."""
         artefact = None
         if self.registry.models is not None:
+            reference, scores = reference_of(self.system, trained), score_reference_of(self.system, trained)
             artefact = self.registry.draft() / "model"
             write(
                 artefact,
@@ -215,7 +250,11 @@ class Loop:
                 features=self.system.plan.identity,
                 training=trained.training_set,
                 threshold=self.system.goal.threshold,
-                extra={"requests": self._request_kinds(), "manifest": dict(trained.manifest)},
+                extra={
+                    "training": dict(trained.manifest),
+                    "reference": reference.to_plain(),
+                    "scores": scores.to_plain(),
+                },
             )
         body = {**trained.body(), "reason": reason, "size_bytes": trained.size_bytes}
         name = self.registry.register(body, at_us=now_us, artefact=artefact).name
@@ -225,10 +264,6 @@ class Loop:
         self.world.models[name] = trained.model
         self._trained[name] = trained
         return name
-
-    def _request_kinds(self) -> dict[str, str]:
-        frame = self.world.history.spine.frame
-        return {name: frame[name].kind for name in self.system.plan.request_columns}
 
     # ---- rolling out ----------------------------------------------------------------------------------------
 

@@ -22,6 +22,7 @@ from hindcast.evaluate import Evidence, judge_all, measure_latency
 from hindcast.loop.history import History, Progress
 from hindcast.metrics import measure
 from hindcast.models import Learner, Model, load_model, read, write
+from hindcast.models.baselines import functions_of
 from hindcast.system import System
 from hindcast.trainset.split import Split, split_at
 from hindcast.trainset.trainset import TrainingSet
@@ -113,7 +114,7 @@ class Trainer:
         """The distinct moments that a training was asked for."""
         self.seconds = 0.0
         self._models: dict[str, Model] = {}
-        self._functions = _functions(self.system)
+        self._functions = functions_of(self.system.models)
         self._progress = progress
 
     def train(self, now_us: int, champion: Model | None = None, *, measured: bool = False) -> Trained:
@@ -233,14 +234,3 @@ class Trainer:
             read(folder)
         self._models[key] = model
         return model
-
-
-def _functions(system: System) -> dict[str, Any]:
-    """The functions that stored rules refer to, by name."""
-    found = {}
-    for learner in system.learners:
-        function = getattr(learner, "function", None)
-        if function is not None:
-            found[function.__name__] = function
-    return found
-

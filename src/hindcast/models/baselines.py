@@ -9,7 +9,7 @@ from __future__ import annotations
 import inspect
 import json
 import textwrap
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 from zlib import crc32
@@ -22,7 +22,7 @@ from hindcast.errors import ArtifactError, ConfigError, DataError, UnknownName
 from hindcast.models.model import Model, Row, StoredModel, checked_labels, feature_kinds, value_of
 from hindcast.values import Bools, Floats, Ints, canonical, digest
 
-__all__ = ["LAST_LABEL", "LastLabel", "Random", "Rule", "ZeroRule", "last_label", "random", "rule", "zero_rule"]
+__all__ = ["LAST_LABEL", "LastLabel", "Random", "Rule", "ZeroRule", "functions_of", "last_label", "random", "rule", "zero_rule"]
 
 LAST_LABEL = "__last_label"
 """The column a training set and a server supply for :func:`last_label`: the label (0 or 1) of the latest request whose
@@ -423,3 +423,9 @@ def rule(function: Callable[..., Any]) -> _LearnRule:
     """
     _named(function)
     return _LearnRule(function)
+
+
+def functions_of(learners: Iterable[Any]) -> dict[str, Callable[..., Any]]:
+    """The functions that the rules among `learners` are made of, by name: what reading a stored rule needs."""
+    found = [learner.function for learner in learners if isinstance(learner, _LearnRule)]
+    return {function.__name__: function for function in found}

@@ -1,0 +1,87 @@
+"""``up``: the loop on the machine's clock, beside a server that is a process of its own."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from threading import Event
+from typing import TYPE_CHECKING, Any
+
+from hindcast.adapt import policy
+from hindcast.columns import Frame
+from hindcast.errors import HindcastError, StateError
+from hindcast.facts.facts import Facts
+from hindcast.loop.history import History
+from hindcast.loop.live import LiveTrainer, LiveWorld
+from hindcast.loop.loop import Loop
+from hindcast.loop.trainer import Trainer
+from hindcast.models import load_model
+from hindcast.serve.prediction_log import prediction_table
+from hindcast.values import iso
+
+if TYPE_CHECKING:
+    from hindcast.assemble import Assembly
+
+__all__ = ["run_up"]
+
+_POLL_S = 1.0
+
+
+def run_up(assembly: Assembly, *, host: str, port: int, token: str | None) -> None:
+    """Start the server, then turn the loop until SIGINT or SIGTERM; stop the server last, so that it drains.
+
+    A tick that fails is told and tried again at the next: the server goes on answering.
+    """
+    stop = Event()
+    before = {s: signal.signal(s, lambda *_: stop.set()) for s in (signal.SIGINT, signal.SIGTERM)}
+    command = [sys.executable, "-m", "hindcast.cli", "serve", str(assembly.path), "--host", host, "--port", str(port)]
+    environment = {**os.environ, "HINDCAST_HOME": str(assembly.home.root)}
+    if token is not None:
+        environment["HINDCAST_TOKEN"] = token
+    server = subprocess.Popen(command, env=environment, start_new_session=True)
+    try:
+        loop = open_loop(assembly)
+        print(f"the loop turns: it looks every {assembly.system.monitoring.every}, next at {iso(loop.next_tick())}", flush=True)
+        while not stop.is_set():
+            if server.poll() is not None:
+                raise StateError(f"the server stopped by itself with exit code {server.returncode}; see its message above.")
+            while (at := loop.next_tick()) <= assembly.clock.now_us() and not stop.is_set():
+                try:
+                    loop.tick(at)
+                except HindcastError as error:
+                    print(f"hindcast up, look at {iso(at)}: {error}", file=sys.stderr, flush=True)
+            stop.wait(_POLL_S)
+    finally:
+        if server.poll() is None:
+            server.send_signal(signal.SIGTERM)
+            server.wait()
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def open_loop(assembly: Assembly) -> Loop:
+    """The loop as the ledger left it, over the prediction log."""
+    system = assembly.system
+    registry: Any = assembly.standing_registry()
+    functions = assembly.functions()
+    models = {v.name: load_model(registry.folder(v.name), functions=functions) for v in registry.versions() if v.folder}
+    name = prediction_table(system.target.name).name
+
+    def read() -> tuple[History, Facts]:
+        facts = assembly.facts()
+        fingerprints = {table: assembly.lake.fingerprint(table) for table in sorted(system.tables)}
+        log = assembly.lake.facts(name) if name in assembly.lake.tables() else _no_log()
+        return History.build(system, facts, fingerprints), log
+
+    world = LiveWorld(read, models)
+    trainer = LiveTrainer(world, lambda history: Trainer(history, assembly.home.cache))
+    loop = Loop(system, world, trainer, registry, policy("renewed"))
+    loop.resume(assembly.clock.now_us())
+    return loop
+
+
+def _no_log() -> Facts:
+    empty = Facts.empty({"request_id": "text", "version": "text", "probability": "number"})
+    return Facts(empty.event, empty.known, empty.seq, empty.retract, Frame(dict(empty.frame), 0))
