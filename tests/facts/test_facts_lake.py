@@ -198,6 +198,15 @@ def test_a_table_that_lost_its_log_says_so(tmp_path):
         lake.facts("events")
 
 
+def test_a_table_whose_making_was_cut_short_is_made_again(tmp_path):
+    (tmp_path / "events" / "_delta_log").mkdir(parents=True)
+    (tmp_path / "events" / "_delta_log" / "_commit_1.json.tmp").write_text("")
+    lake = Lake(tmp_path)
+    assert lake.tables() == []
+    assert lake.append(T, facts(["a"]), batch="1").rows == 1
+    assert contents(lake) == [(0, 1, "a")]
+
+
 def test_other_tools_read_the_table(tmp_path):
     from deltalake import DeltaTable, QueryBuilder
 

@@ -290,7 +290,7 @@ def test_a_retraction_lands_once_and_names_facts_that_exist(home):
 KILLED = """
 import os, signal, sys
 from pathlib import Path
-import hindcast.facts.lake
+import hindcast.facts.datafile
 from hindcast.clock import ReplayClock
 from hindcast.facts import Lake, Quarantine, Table, files, ingest
 
@@ -337,7 +337,8 @@ def test_ingesting_files_imports_neither_pandas_nor_datasets(home):
         "from hindcast.clock import ReplayClock\n"
         "from hindcast.facts import Lake, Quarantine, Table, files, ingest\n"
         "root = Path(sys.argv[1])\n"
-        "tables = [Table('t', files('t.csv'), event_time='at', known='event'), Table('u', files('u.parquet'), known='always')]\n"
+        "csv = Table('t', files('t.csv'), event_time='at', known='event')\n"
+        "tables = [csv, Table('u', files('u.parquet'), known='always')]\n"
         "landed = ingest(Lake(root / 'lake'), tables, clock=ReplayClock(), quarantine=Quarantine(root), base=root)\n"
         "assert [one.new for one in landed] == [6, 2]\n"
         "unwanted = {'pandas', 'pyarrow.dataset', 'pyarrow._dataset'} & set(sys.modules)\n"

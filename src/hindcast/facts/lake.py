@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import fcntl
 import json
-import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -21,6 +20,19 @@ import numpy as np
 
 from hindcast.columns import Column, Frame, Kind
 from hindcast.errors import DataError, SchemaError, StateError, UnknownName
+from hindcast.facts.datafile import (
+    DELTA_TYPES,
+    FACT_KINDS,
+    KINDS,
+    OWN_KINDS,
+    OWN_TYPES,
+    delta_schema,
+    own_columns,
+    read_digests,
+    read_file,
+    sync,
+    write_file,
+)
 from hindcast.facts.digests import Lanes, row_digests, total
 from hindcast.facts.facts import Facts
 from hindcast.facts.table import Table
@@ -28,24 +40,6 @@ from hindcast.values import Ints, digest
 
 __all__ = ["Lake", "Receipt"]
 
-_TYPES: dict[Kind, str] = {
-    "number": "double",
-    "integer": "long",
-    "time": "timestamp",
-    "boolean": "boolean",
-    "text": "string",
-}
-_KINDS: dict[str, Kind] = {name: kind for kind, name in _TYPES.items()}
-_OWN = {
-    "_event": "long",
-    "_known": "long",
-    "_seq": "long",
-    "_retract": "boolean",
-    "_file": "string",
-    "_row": "long",
-    "_digest": "binary",
-}
-_OWN_KINDS: dict[str, Kind] = {name: _KINDS[kind] for name, kind in _OWN.items() if kind in _KINDS}
 _NOTHING = "0" * 32
 
 
@@ -118,7 +112,7 @@ class Lake:
 
     def tables(self) -> list[str]:
         """The names of the tables that something has landed in, sorted."""
-        return sorted(path.parent.name for path in self.root.glob("*/_delta_log") if path.is_dir())
+        return sorted(path.parent.name for path in self.root.glob("*/_delta_log") if _began(path.parent))
 
     def version(self, name: str) -> int:
         """The table's version, growing with every commit; -1 before the first."""
@@ -170,11 +164,9 @@ class Lake:
             if column not in state.kinds:
                 raise UnknownName("column", column, state.kinds, where=f"table {name!r}")
         kinds = {column: state.kinds[column] for column in wanted}
-        parts = [_read_file(path, {**kinds, **_time_kinds()}) for path in state.files]
+        parts = [read_file(path, {**kinds, **FACT_KINDS}) for path in state.files]
         frame = (
-            Frame.concat(parts)
-            if parts
-            else Frame({n: Column.empty(k, 0) for n, k in {**kinds, **_time_kinds()}.items()})
+            Frame.concat(parts) if parts else Frame({n: Column.empty(k, 0) for n, k in {**kinds, **FACT_KINDS}.items()})
         )
         facts = Facts(
             frame["_event"].values,
@@ -187,17 +179,12 @@ class Lake:
 
     def digests(self, name: str) -> Lanes:
         """The digests of the table's facts in the order of landing, shape (n, 2); none before the first."""
-        import pyarrow.parquet as pq
-
-        from hindcast.facts.arrow import digests_of_arrow, integers
-
         if name not in self.tables():
             return np.zeros((0, 2), dtype=np.uint64)
-        tables = [pq.ParquetFile(path).read(columns=["_digest", "_seq"]) for path in self._state(name).files]
-        if not tables:
+        parts = [read_digests(path) for path in self._state(name).files]
+        if not parts:
             return np.zeros((0, 2), dtype=np.uint64)
-        lanes = np.concatenate([digests_of_arrow(table["_digest"]) for table in tables])
-        seq = np.concatenate([integers(table["_seq"]) for table in tables])
+        lanes, seq = np.concatenate([part[0] for part in parts]), np.concatenate([part[1] for part in parts])
         return lanes if _increasing(seq) else lanes[np.argsort(seq, kind="stable")]
 
     # ---- writing ----------------------------------------------------------------------------------------
@@ -278,9 +265,9 @@ class Lake:
                 )
             frame, state = self._evolve(table.name, state, frame)
             lanes = row_digests(frame, facts.retract) if digests is None else digests
-            own = _own_columns(facts, file, rows)
+            own = own_columns(facts, file, rows)
             path = self._path(table.name) / f"part-{int(facts.seq[0]):020d}-{digest(batch)}.parquet"
-            _write_file(path, {**dict(frame), **own}, lanes)
+            write_file(path, {**dict(frame), **own}, lanes)
             moved = _sum(state.fingerprint, total(lanes, facts.seq, facts.event, facts.known))
             stand = {
                 "rows": state.rows + len(facts),
@@ -337,9 +324,9 @@ class Lake:
         kinds = {**state.kinds, **widened}
         written = []
         for number, path in enumerate(state.files):
-            frame = _read_file(path, {**kinds, **_OWN_KINDS})
+            frame = read_file(path, {**kinds, **OWN_KINDS})
             fresh = path.with_name(f"{path.name[:25]}-wide-{state.version + 1}-{number}.parquet")
-            _write_file(fresh, dict(frame), _file_digests(path))
+            write_file(fresh, dict(frame), read_digests(path)[0])
             written.append((fresh, len(frame)))
         wider = _State(state.delta, state.version, kinds, state.files, state.rows, state.next_seq, state.fingerprint)
         stand = {
@@ -360,7 +347,9 @@ class Lake:
             "columns": sorted(added),
         }
         properties = CommitProperties(custom_metadata={"hindcast": json.dumps(stand, sort_keys=True)})
-        state.delta.alter.add_columns([Field(n, _TYPES[k]) for n, k in added.items()], commit_properties=properties)
+        state.delta.alter.add_columns(
+            [Field(n, DELTA_TYPES[k]) for n, k in added.items()], commit_properties=properties
+        )
         self._sync(self._path(name), state.delta.version())
 
     def _create(self, name: str, kinds: Mapping[str, Kind]) -> None:
@@ -373,14 +362,14 @@ class Lake:
         stand = {"rows": 0, "next_seq": 0, "fingerprint": _NOTHING}
         DeltaTable.create(
             str(path.absolute()),
-            schema=_delta_schema(kinds),
+            schema=delta_schema(kinds),
             mode="ignore",
             name=name,
             configuration={"delta.enableExpiredLogCleanup": "false"},
             commit_properties=CommitProperties(custom_metadata={"hindcast": json.dumps(stand, sort_keys=True)}),
         )
         self._sync(path, 0)
-        _sync_path(self.root)
+        sync(self.root)
 
     def _commit(
         self,
@@ -395,7 +384,7 @@ class Lake:
         from deltalake import CommitProperties, Transaction
         from deltalake.transaction import AddAction
 
-        _sync_path(self._path(name))
+        sync(self._path(name))
         actions = [
             AddAction(
                 path.name,
@@ -411,7 +400,7 @@ class Lake:
             custom_metadata={"hindcast": json.dumps(stand, sort_keys=True)},
             app_transactions=[Transaction(batch, 1)] if batch is not None else None,
         )
-        state.delta.create_write_transaction(actions, mode, _delta_schema(state.kinds), commit_properties=properties)
+        state.delta.create_write_transaction(actions, mode, delta_schema(state.kinds), commit_properties=properties)
         found = self._state(name)
         self._sync(self._path(name), found.version)
         return found
@@ -444,10 +433,10 @@ class Lake:
             if version is not None or not self._set_torn_aside(name):
                 raise StateError(f"table {name!r}: version {delta.version()} does not say where the table stands.")
             return self._state(name)
-        fields = {field.name: field.type.type for field in delta.schema().fields if field.name not in _OWN}
+        fields = {field.name: field.type.type for field in delta.schema().fields if field.name not in OWN_TYPES}
         folder = self._path(name)
         files = sorted(folder / Path(uri).name for uri in delta.file_uris())
-        kinds = {column: _KINDS[stored] for column, stored in fields.items()}
+        kinds = {column: KINDS[stored] for column, stored in fields.items()}
         return _State(delta, delta.version(), kinds, files, stand["rows"], stand["next_seq"], stand["fingerprint"])
 
     def _set_torn_aside(self, name: str) -> bool:
@@ -466,22 +455,19 @@ class Lake:
             for path in [*log.glob("*.checkpoint*.parquet"), *log.glob("_last_checkpoint")]:
                 path.rename(path.with_name(path.name + ".torn"))
                 moved = True
-            _sync_path(log)
+            sync(log)
         return moved and any(log.glob("[0-9]" * 20 + ".json"))
 
     @staticmethod
     def _sync(folder: Path, version: int) -> None:
         log = folder / "_delta_log"
         for path in [*log.glob(f"{version:020d}*"), *log.glob("_last_checkpoint"), log, folder]:
-            _sync_path(path)
+            sync(path)
 
 
-def _sync_path(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+def _began(folder: Path) -> bool:
+    """Whether a table is there: a kill in the midst of making one leaves neither a commit nor data."""
+    return any(True for _ in folder.glob("_delta_log/*.json")) or any(True for _ in folder.glob("part-*.parquet"))
 
 
 def _is_json_lines(path: Path) -> bool:
@@ -504,73 +490,6 @@ def _stand(folder: Path, version: int) -> dict[str, Any] | None:
                 stand: dict[str, Any] = json.loads(info["hindcast"])
                 return stand
     return None
-
-
-def _delta_schema(kinds: Mapping[str, Kind]) -> Any:
-    from deltalake import Field, Schema
-
-    types = {**{name: _TYPES[kind] for name, kind in kinds.items()}, **_OWN}
-    return Schema([Field(name, stored) for name, stored in types.items()])
-
-
-def _time_kinds() -> dict[str, Kind]:
-    return {name: _OWN_KINDS[name] for name in ("_event", "_known", "_seq", "_retract")}
-
-
-def _own_columns(facts: Facts, file: str, rows: Ints | None) -> dict[str, Column]:
-    count = len(facts)
-    name = np.empty(1, dtype=object)
-    name[0] = file
-    return {
-        "_event": Column("integer", facts.event),
-        "_known": Column("integer", facts.known),
-        "_seq": Column("integer", facts.seq),
-        "_retract": Column("boolean", facts.retract.astype(np.int8)),
-        "_file": Column("text", np.full(count, 0 if file else -1, dtype=np.int32), None, name),
-        "_row": Column("integer", np.zeros(count, dtype=np.int64) if rows is None else rows),
-    }
-
-
-def _write_file(path: Path, columns: Mapping[str, Column], lanes: Lanes) -> None:
-    """One Parquet file, on disk when this returns."""
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    from hindcast.facts.arrow import bytes_to_arrow, column_to_arrow
-
-    table = pa.Table.from_arrays(
-        [*(column_to_arrow(column) for column in columns.values()), bytes_to_arrow(lanes)], names=[*columns, "_digest"]
-    )
-    texts = [name for name, column in columns.items() if column.kind == "text"]
-    pq.write_table(table, path, compression="zstd", use_dictionary=texts, store_schema=False)
-    _sync_path(path)
-
-
-def _read_file(path: Path, kinds: Mapping[str, Kind]) -> Frame:
-    import pyarrow.parquet as pq
-
-    from hindcast.facts.arrow import read_column
-
-    metadata = pq.ParquetFile(path).metadata
-    there = set(metadata.schema.names)
-    texts = [name for name, kind in kinds.items() if kind == "text" and name in there]
-    file = pq.ParquetFile(path, read_dictionary=texts, metadata=metadata)
-    table = file.read(columns=[name for name in kinds if name in there])
-    return Frame(
-        {
-            name: read_column(table[name], kind) if name in there else Column.empty(kind, table.num_rows)
-            for name, kind in kinds.items()
-        },
-        table.num_rows,
-    )
-
-
-def _file_digests(path: Path) -> Lanes:
-    import pyarrow.parquet as pq
-
-    from hindcast.facts.arrow import digests_of_arrow
-
-    return digests_of_arrow(pq.ParquetFile(path).read(columns=["_digest"])["_digest"])
 
 
 def _increasing(seq: Ints) -> bool:
