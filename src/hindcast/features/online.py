@@ -7,8 +7,9 @@ in any order, and the same answers come back. It needs neither the batch driver 
 from __future__ import annotations
 
 import heapq
+import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -18,7 +19,7 @@ from hindcast.errors import ConfigError, DataError, UnknownName
 from hindcast.facts.facts import Facts
 from hindcast.features import kernel
 from hindcast.features.plan import FeaturePlan, Group
-from hindcast.features.versions import known_until, row_codes
+from hindcast.features.versions import known_until
 from hindcast.values import BEGINNING, NEVER, Floats, Ints, iso
 
 __all__ = ["Answer", "OnlineFeatures"]
@@ -70,7 +71,8 @@ class _Words:
                 self.words.append(word)
             recode[at] = self.index[word]
         recode[-1] = np.nan
-        return recode[column.values]
+        codes: Floats = recode[column.values]
+        return codes
 
 
 class _GroupState:
@@ -82,11 +84,17 @@ class _GroupState:
         self.words: list[_Words | None] = [None] * len(group.slots)
         self.out = np.empty(len(group.names))
         self.ages = np.empty(len(group.names), dtype=np.int64)
+        self.nothing = np.zeros(len(group.slots))
 
     def coders(self, frame: Mapping[str, Column]) -> list[Any]:
         """A numbering for every slot that turns out to hold texts."""
         for at, slot in enumerate(self.group.slots):
-            if slot.column is not None and not slot.present and self.words[at] is None and frame[slot.column].kind == "text":
+            if (
+                slot.column is not None
+                and not slot.present
+                and self.words[at] is None
+                and frame[slot.column].kind == "text"
+            ):
                 self.words[at] = _Words()
         return self.words
 
@@ -120,6 +128,15 @@ class OnlineFeatures:
             self._of_table.setdefault(state.group.table.name, []).append(state)
         self._versions: dict[str, dict[Key, _Version]] = {name: {} for name, table in plan.tables.items() if table.key}
         self._waiting: list[tuple[int, int, str, Facts]] = []
+        self._steps = replace(plan, names=tuple(step.name for step in plan.transforms))
+        made = set(self._steps.names)
+        self._inputs = sorted({name for step in plan.transforms for name in step.inputs} - made)
+        self._text_of = {
+            name: (state, text)
+            for state in self._groups
+            for name, text in zip(state.group.names, state.group.texts, strict=True)
+            if text is not None
+        }
 
     # ---- facts ------------------------------------------------------------------------------------------
 
@@ -155,7 +172,7 @@ class OnlineFeatures:
         self._apply(table, current)
 
     def _apply(self, table: str, facts: Facts) -> None:
-        """Facts that are visible by now take effect, each key's greatest (known, sequence) being the one that counts."""
+        """Facts that are visible by now take effect; of each key the greatest (known, sequence) counts."""
         n = len(facts)
         if not n:
             return
@@ -189,8 +206,8 @@ class OnlineFeatures:
                                 kernel.kill(state.group.spec, *state.folds[place], old.event, old.known, old.seq)
                 here = tuple(place[row] for place in places)
                 versions[key] = _Version(known, seq, event, bool(facts.retract[row]), here)
-        for state, place in zip(states, places, strict=True):
-            self._feed(state, place, facts, push)
+        for state, theirs in zip(states, places, strict=True):
+            self._feed(state, theirs, facts, push)
 
     def _feed(self, state: _GroupState, places: list[Key | None], facts: Facts, push: Any) -> None:
         spec = state.group.spec
@@ -210,7 +227,7 @@ class OnlineFeatures:
     def _move(self, now_us: int) -> None:
         if now_us < self.now_us:
             raise ConfigError(
-                f"features were already read at {iso(self.now_us)}; a request at {iso(now_us)} would need what was let go."
+                f"features were read at {iso(self.now_us)}; a request at {iso(now_us)} would need what was let go."
             )
         self.now_us = now_us
         while self._waiting and self._waiting[0][0] < now_us:
@@ -229,26 +246,57 @@ class OnlineFeatures:
         kinds : mapping, optional
             The kinds of the request's columns; without it they are taken from the values.
         """
-        columns = {}
+        given: dict[str, Any] = {}
+        held: dict[str, Kind] = {}
         for name in self.plan.request_columns:
             if name not in request:
                 raise UnknownName("request column", name, request, where="a request lacks a value;")
             try:
-                if kinds and name in kinds:
-                    columns[name] = Column.of_kind([request[name]], kinds[name])
-                else:
-                    columns[name] = Column.of([request[name]])
+                given[name], held[name] = _scalar(request[name], kinds.get(name) if kinds else None)
             except DataError as error:
                 raise DataError(f"request: {error}", column=name) from None
-        looked_up, ages = self._look_up(Frame({**columns}, 1), as_of_us)
-        done = self.plan.finish(Frame(columns, 1), looked_up)
-        return Answer({name: done[name].item(0) for name in done.names}, ages)
+        self._move(as_of_us)
+        values: dict[str, Any] = {}
+        ages: dict[str, int | None] = {}
+        for state in self._groups:
+            group = state.group
+            self._fill(state, given, held, as_of_us)
+            for name, value, age, text in zip(
+                group.names, state.out.tolist(), state.ages.tolist(), group.texts, strict=True
+            ):
+                ages[name] = age if age >= 0 else None
+                words = state.words[text] if text is not None else None
+                if math.isnan(value):
+                    values[name] = None
+                else:
+                    values[name] = value if words is None else words.words[int(value)]
+        if self.plan.transforms:
+            self._transform(given, held, values)
+        return Answer({n: values[n] if n in values else _feature(n, given[n], held[n]) for n in self.plan.names}, ages)
+
+    def _transform(self, given: Mapping[str, Any], held: Mapping[str, Kind], values: dict[str, Any]) -> None:
+        """Run the row transforms on columns of one row; only what they read is made into columns."""
+        asked: dict[str, Column] = {}
+        looked_up: dict[str, Column] = {}
+        for name in self._inputs:
+            if name in values:
+                looked_up[name] = _column(values[name], "text" if self._is_text(name) else "number")
+            else:
+                asked[name] = _column(given[name], held[name])
+        done = self._steps.finish(Frame(asked, 1), looked_up)
+        for name in done:
+            values[name] = done[name].item(0)
+
+    def _is_text(self, name: str) -> bool:
+        """Whether a looked-up feature turned out to be a text."""
+        state, at = self._text_of.get(name, (None, 0))
+        return state is not None and state.words[at] is not None
 
     def read_many(self, requests: Frame, as_of: Ints) -> Frame:
         """The features of many requests, in order of `as_of`; equal to :meth:`read` one by one."""
         order = np.argsort(as_of, kind="stable")
         parts: list[dict[str, Column]] = [
-            self._look_up(requests.take(slice(row, row + 1)), int(as_of[row]))[0] for row in order.tolist()
+            self._look_up(requests.take(slice(row, row + 1)), int(as_of[row])) for row in order.tolist()
         ]
         back = np.empty(len(order), dtype=np.int64)
         back[order] = np.arange(len(order))
@@ -256,25 +304,15 @@ class OnlineFeatures:
         looked_up = {name: Column.concat([part[name] for part in parts]).take(back) for name in names if parts}
         return self.plan.finish(requests, looked_up)
 
-    def _look_up(self, request: Frame, as_of_us: int) -> tuple[dict[str, Column], dict[str, int | None]]:
+    def _look_up(self, request: Frame, as_of_us: int) -> dict[str, Column]:
         self._move(as_of_us)
+        held = request.kinds
+        given = {name: column.item(0) for name, column in request.items()}
         looked_up: dict[str, Column] = {}
-        ages: dict[str, int | None] = {}
         for state in self._groups:
             group = state.group
-            place = _keys(request, [asked for asked, _ in group.by])[0]
-            if place is None:
-                state.out.fill(np.nan)
-                state.ages.fill(-1)
-            else:
-                ints, floats = state.folds.get(place) or kernel.new_fold(group.spec, 8)
-                own_event, own_values = NEVER, np.zeros(len(group.slots))
-                if group.own:
-                    own_event, own_values = self._own(state, request, place)
-                kernel.advance(group.spec, ints, floats, as_of_us)
-                kernel.read(group.spec, ints, floats, group.own, own_event, own_values, state.out, state.ages)
+            self._fill(state, given, held, as_of_us)
             for at, name in enumerate(group.names):
-                ages[name] = int(state.ages[at]) if state.ages[at] >= 0 else None
                 text = group.texts[at]
                 words = state.words[text] if text is not None else None
                 if words is None:
@@ -282,7 +320,23 @@ class OnlineFeatures:
                 else:
                     value = state.out[at]
                     looked_up[name] = Column.of_kind([None if np.isnan(value) else words.words[int(value)]], "text")
-        return looked_up, ages
+        return looked_up
+
+    def _fill(self, state: _GroupState, given: Mapping[str, Any], held: Mapping[str, Kind], as_of_us: int) -> None:
+        """Write a group's answers and ages for a request into ``state.out`` and ``state.ages``."""
+        group = state.group
+        place = tuple([given[asked] for asked, _ in group.by])
+        if None in place:
+            state.out.fill(np.nan)
+            state.ages.fill(-1)
+            return
+        ints, floats = state.folds.get(place) or kernel.new_fold(group.spec, 8)
+        own_event, own_values = NEVER, state.nothing
+        if group.own:
+            request = Frame({name: _column(given[name], held[name]) for name in given}, 1)
+            own_event, own_values = self._own(state, request, place)
+        kernel.advance(group.spec, ints, floats, as_of_us)
+        kernel.read(group.spec, ints, floats, group.own, own_event, own_values, state.out, state.ages)
 
     def _own(self, state: _GroupState, request: Frame, place: Key) -> tuple[int, Floats]:
         """The event time of the request's own fact where it is visible in this entity's fold, and its values."""
@@ -294,6 +348,37 @@ class OnlineFeatures:
             return NEVER, values
         at = self._of_table[group.table.name].index(state)
         return (version.event if version.places[at] == place else NEVER), values
+
+
+_EXACT: dict[type, Kind] = {float: "number", int: "integer", str: "text", bool: "boolean"}
+
+
+def _scalar(value: Any, kind: Kind | None) -> tuple[Any, Kind]:
+    """A request's value as a column of `kind` holds it (None for null), and its kind: the value's own by default."""
+    own = _EXACT.get(type(value))
+    if own is not None and own == (kind or own) and (own != "integer" or -_LARGEST <= value <= _LARGEST):
+        return (None if own == "number" and math.isnan(value) else value), own
+    if value is None and kind is not None:
+        return None, kind
+    column = Column.of_kind([value], kind) if kind is not None else Column.of([value])
+    return column.item(0), column.kind
+
+
+def _column(value: Any, kind: Kind) -> Column:
+    """A column of one row."""
+    return Column.of_kind([value], kind)
+
+
+def _feature(name: str, value: Any, kind: Kind) -> Any:
+    """A request's value as the feature of its name: a number, text or time."""
+    if value is None or kind in ("text", "time", "number"):
+        return value
+    if kind == "integer" and not -_LARGEST <= value <= _LARGEST:
+        raise DataError("an integer beyond 2**53 would be rounded; keep it as text", column=name, value=value)
+    return float(value)
+
+
+_LARGEST = 1 << 53
 
 
 def _keys(frame: Mapping[str, Column], columns: list[str]) -> list[Key | None]:

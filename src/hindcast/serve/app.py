@@ -266,11 +266,9 @@ def build_app(
         try:
             yield
         finally:
-            try:
-                await opening
-            finally:
-                if face.service is not None:
-                    await face.service.close()
+            await asyncio.wait([opening])
+            if face.service is not None:
+                await face.service.close()
 
     paths = {
         "/": (face.front, "GET"),

@@ -10,7 +10,7 @@ from hindcast.columns import Column, Kind
 from hindcast.errors import ConfigError, DataError, UnknownName
 from hindcast.values import moment_us
 
-__all__ = ["Scalar", "checked_row", "checked_value", "column_of", "refuse_unknown"]
+__all__ = ["Misfit", "Scalar", "checked_row", "checked_value", "column_of", "refuse_unknown"]
 
 Scalar = str | int | float | bool | None
 """What JSON can say in one value."""
@@ -25,7 +25,15 @@ _WANTED = {
 }
 
 
-def checked_value(name: str, value: Any, kind: Kind) -> Any:
+class Misfit(DataError):
+    """A value that is not of its column's kind; `reason` says so without the place."""
+
+    def __init__(self, reason: str, *, column: str, value: Any, row: int | None = None) -> None:
+        super().__init__(reason, row=row, column=column, value=value)
+        self.reason = reason
+
+
+def checked_value(name: str, value: Any, kind: Kind, row: int | None = None) -> Any:
     """`value` as the column `name` of `kind` holds it; None is null.
 
     A whole float is an integer, an integer a number; a moment is ISO text with its offset, or microseconds. Nothing
@@ -33,8 +41,8 @@ def checked_value(name: str, value: Any, kind: Kind) -> Any:
 
     Raises
     ------
-    DataError
-        Naming the column and the value.
+    Misfit
+        Naming the `row`, if one is given, the column and the value.
 
     Examples
     --------
@@ -65,15 +73,15 @@ def checked_value(name: str, value: Any, kind: Kind) -> Any:
         try:
             moment = moment_us(value, what=name)
         except ConfigError as error:
-            raise DataError(str(error), column=name, value=_short(value)) from None
+            raise Misfit(str(error), column=name, value=_short(value), row=row) from None
         if _FIRST_US <= moment < _LAST_US:
             return moment
-        raise DataError("a moment must lie in the years 1900 to 2199", column=name, value=_short(value))
-    raise DataError(f"{_WANTED[kind]} was expected", column=name, value=_short(value))
+        raise Misfit("a moment must lie in the years 1900 to 2199", column=name, value=_short(value), row=row)
+    raise Misfit(f"{_WANTED[kind]} was expected", column=name, value=_short(value), row=row)
 
 
-def checked_row(row: Mapping[str, Any], kinds: Mapping[str, Kind], *, what: str) -> dict[str, Any]:
-    """The values of `kinds` from `row`, in that order; each must be given, null included, and nothing else.
+def checked_row(row: Mapping[str, Any], kinds: Mapping[str, Kind], *, what: str, number: int) -> dict[str, Any]:
+    """The values of `kinds` from `row`, the caller's `number`-th, in that order; each must be given, and nothing else.
 
     Raises
     ------
@@ -85,11 +93,11 @@ def checked_row(row: Mapping[str, Any], kinds: Mapping[str, Kind], *, what: str)
     result = {}
     for name, kind in kinds.items():
         if name not in row:
-            refuse_unknown(row, kinds, what=what)
-            raise DataError(f"{what}: no value for {name!r}. Send one; null says that it is not known.", column=name)
-        result[name] = checked_value(name, row[name], kind)
+            refuse_unknown(row, kinds, what=f"{what} {number}")
+            raise DataError(f"no value for {name!r}; send one, null says that it is not known", row=number, column=name)
+        result[name] = checked_value(name, row[name], kind, number)
     if len(row) != len(kinds):
-        refuse_unknown(row, kinds, what=what)
+        refuse_unknown(row, kinds, what=f"{what} {number}")
     return result
 
 
@@ -101,19 +109,19 @@ def refuse_unknown(names: Iterable[str], known: Iterable[str], *, what: str) -> 
             raise UnknownName("column", name[:100], known, where=what)
 
 
-def column_of(name: str, items: Sequence[Any], kind: Kind | None) -> tuple[Column, list[tuple[int, DataError]]]:
-    """A column from values as sent, and the rows (from 0) that do not fit, null in it.
+def column_of(name: str, items: Sequence[Any], kind: Kind | None) -> tuple[Column, list[Misfit]]:
+    """A column from values as sent, and those that do not fit, null in it; rows count from 1.
 
     Without a `kind` it is taken from the values: JSON does not tell 1 from 1.0, so any number makes it a number.
     """
     found = kind or _kind_of(items)
     values, faults = [], []
-    for row, item in enumerate(items):
+    for row, item in enumerate(items, 1):
         try:
-            values.append(checked_value(name, item, found))
-        except DataError as error:
+            values.append(checked_value(name, item, found, row))
+        except Misfit as fault:
             values.append(None)
-            faults.append((row, error))
+            faults.append(fault)
     return Column.of_kind(values, found), faults
 
 

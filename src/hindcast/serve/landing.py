@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 
 from hindcast.columns import Column, Frame, Kind
-from hindcast.errors import DataError, UnknownName
+from hindcast.errors import UnknownName
 from hindcast.facts.facts import Facts
 from hindcast.facts.table import Table
-from hindcast.serve.inputs import column_of
+from hindcast.serve.inputs import Misfit, checked_value, column_of
 from hindcast.serve.records import RefusedRow
 from hindcast.values import iso
 
@@ -72,10 +72,10 @@ def facts_of_rows(
     >>> rows = [{"hour": "2013-07-01T06:00:00Z", "temp": 71}, {"hour": "2013-07-01T07:00:00Z", "temp": "hot"}]
     >>> pushed = facts_of_rows(weather, rows, weather.kinds, seq_from=5, arrival_us=9)
     >>> pushed.facts.seq.tolist(), [(r.row, r.column, r.value) for r in pushed.refused]
-    ([5], [(2, 'temp', "'hot'")])
+    ([5], [(2, 'temp', 'hot')])
     """
     names = _names(table, rows, kinds, needed)
-    faults: dict[int, DataError] = {}
+    faults: dict[int, Misfit] = {}
     columns: dict[str, Column] = {}
     for name in names:
         items = [row.get(name) for row in rows]
@@ -83,19 +83,14 @@ def facts_of_rows(
             columns[name], found = _clock_times(name, items)
         else:
             columns[name], found = column_of(name, items, _kind(table, name, items, kinds))
-        for row, error in found:
-            faults.setdefault(row, error)
+        for fault in found:
+            faults.setdefault(fault.row or 0, fault)
     frame = Frame(columns, len(rows))
-    good = np.array([row not in faults for row in range(len(rows))], dtype=np.bool_)
+    good = np.array([row not in faults for row in range(1, len(rows) + 1)], dtype=np.bool_)
     places = np.flatnonzero(good)
     derived = table.derive(frame if good.all() else frame.take(good), seq_from=seq_from, arrival_us=arrival_us)
-    refused = [
-        RefusedRow(row + 1, error.column, repr(error.value), str(error.args[0])) for row, error in faults.items()
-    ]
-    refused += [
-        RefusedRow(int(places[r.row - 1]) + 1, r.column, None if r.value is None else repr(r.value), r.reason)
-        for r in derived.refusals
-    ]
+    refused = [RefusedRow(row, fault.column, _text(fault.value), fault.reason) for row, fault in faults.items()]
+    refused += [RefusedRow(int(places[r.row - 1]) + 1, r.column, _text(r.value), r.reason) for r in derived.refusals]
     return Pushed(derived.facts, sorted(refused, key=lambda r: r.row), derived.absent, derived.future)
 
 
@@ -123,19 +118,21 @@ def _kind(table: Table, name: str, items: Sequence[Any], kinds: Mapping[str, Kin
     return "number" if fraction and name not in table.kinds else kind
 
 
-def _clock_times(name: str, items: Sequence[Any]) -> tuple[Column, list[tuple[int, DataError]]]:
+def _clock_times(name: str, items: Sequence[Any]) -> tuple[Column, list[Misfit]]:
     """Times that may be a local clock's, as texts for the table to read in its zone."""
     texts: list[str | None] = []
     faults = []
-    for row, item in enumerate(items):
-        whole = isinstance(item, int) and not isinstance(item, bool) and abs(item) < 1 << 53
+    for row, item in enumerate(items, 1):
         if item is None or isinstance(item, str):
             texts.append(item)
-        elif whole:
-            texts.append(iso(item))
-        else:
+            continue
+        try:
+            texts.append(iso(checked_value(name, item, "time", row)))
+        except Misfit as fault:
             texts.append(None)
-            faults.append(
-                (row, DataError("a moment such as '2013-07-01T06:00:00Z' was expected", column=name, value=item))
-            )
+            faults.append(fault)
     return Column.of_kind(texts, "text"), faults
+
+
+def _text(value: Any) -> str | None:
+    return value if value is None or isinstance(value, str) else repr(value)

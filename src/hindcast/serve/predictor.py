@@ -12,7 +12,7 @@ from hindcast.columns import Kind
 from hindcast.errors import ArtifactError, ConfigError, UnknownName
 from hindcast.features.plan import FeaturePlan
 from hindcast.models import Model, load_model, read
-from hindcast.serve.inputs import checked_row
+from hindcast.serve.inputs import checked_row, refuse_unknown
 
 __all__ = ["Prediction", "Predictor"]
 
@@ -125,14 +125,15 @@ class Predictor:
 
     # ---- requests ---------------------------------------------------------------------------------------
 
-    def request(self, row: Mapping[str, Any]) -> dict[str, Any]:
+    def request(self, row: Mapping[str, Any], number: int = 1) -> dict[str, Any]:
         """A request's values, checked: every column of the plan's requests, and no other."""
-        return checked_row(row, self.kinds, what="request")
+        return checked_row(row, self.kinds, what="request", number=number)
 
-    def features(self, row: Mapping[str, Any]) -> dict[str, Any]:
+    def features(self, row: Mapping[str, Any], number: int = 1) -> dict[str, Any]:
         """Features given by the caller, checked; names the plan does not know are refused."""
         kinds = {name: self._feature_kind(name, value) for name, value in row.items() if name in self.plan.origins}
-        return checked_row(row, kinds, what="given features")
+        refuse_unknown(row, self.plan.names, what=f"given features {number}")
+        return checked_row(row, kinds, what="given features", number=number)
 
     def _feature_kind(self, name: str, value: Any) -> Kind:
         for held in self._admitted.values():

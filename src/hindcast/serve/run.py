@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import signal
 import socket
 import sys
-from collections.abc import Awaitable, Callable
+import threading
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from ipaddress import ip_address
 from pathlib import Path
 from typing import TextIO
@@ -95,11 +98,26 @@ def run_server(
             watching.cancel()
 
     logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
-    with asyncio.Runner(loop_factory=_loop()) as runner:
+    with _quiet_signals(), asyncio.Runner(loop_factory=_loop()) as runner:
         runner.run(serve())
     if failure:
         error = failure[0]
         raise error if isinstance(error, HindcastError) else ConfigError(f"the service could not be opened: {error!r}.")
+
+
+@contextmanager
+def _quiet_signals() -> Iterator[None]:
+    """uvicorn raises the signal that stopped it once more when it is done; by then it has been heeded."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    stops = (signal.SIGINT, signal.SIGTERM)
+    before = [signal.signal(stop, lambda *_: None) for stop in stops]
+    try:
+        yield
+    finally:
+        for stop, handler in zip(stops, before, strict=True):
+            signal.signal(stop, handler)
 
 
 def _in_thread(open_service: Callable[[], Service]) -> Callable[[], Awaitable[Service]]:

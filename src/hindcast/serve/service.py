@@ -344,11 +344,13 @@ class Service:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         while self._serving or self._line:
             await asyncio.sleep(0.005)
-        if started:
-            await self._drain_quietly()
-        await asyncio.to_thread(self._journal.close)
-        self._lock.release()
-        self._state = "closed"
+        try:
+            if started:
+                await self._drain_quietly()
+        finally:
+            await asyncio.to_thread(self._journal.close)
+            self._lock.release()
+            self._state = "closed"
 
     async def _often(self, event: asyncio.Event, seconds: float, work: Callable[[], Any]) -> None:
         while True:
@@ -557,19 +559,17 @@ class Service:
         return [record for record in known if record is not None]
 
     def _checked(self, number: int, ask: Ask) -> dict[str, Any]:
-        try:
-            values = self.predictor.features(ask.values) if ask.given else self.predictor.request(ask.values)
-            if ask.given and self.roles.champion is not None:
-                for name in self.predictor.model(self.roles.champion).inputs:
-                    if name not in values:
-                        raise DataError(
-                            f"{self.roles.champion} reads feature {name!r}; null says that it is not known", column=name
-                        )
-            return values
-        except UnknownName as error:
-            raise RequestError(f"request {number}: {error}") from None
-        except DataError as error:
-            raise DataError(str(error.args[0]), row=number) from None
+        if not ask.given:
+            return self.predictor.request(ask.values, number)
+        values, champion = self.predictor.features(ask.values, number), self.roles.champion
+        for name in self.predictor.model(champion or "").inputs:
+            if name not in values:
+                raise DataError(
+                    f"{champion} reads feature {name!r}; send it, null says that it is not known",
+                    row=number,
+                    column=name,
+                )
+        return values
 
     def _known(self, ask: Ask, values: dict[str, Any]) -> PredictionRecord | None:
         """The record under this request's id, if there is one."""
@@ -720,9 +720,9 @@ class Service:
     async def _drain_quietly(self) -> None:
         try:
             await self.drain()
-        except (HindcastError, OSError) as error:
+        except Exception as error:
             self.telemetry.drain_failures.inc()
-            _log.error("the journal could not be drained, it keeps everything until it can: %s", error)
+            _log.error("the journal could not be drained, it keeps everything until it can: %r", error)
 
     # ---- roles ------------------------------------------------------------------------------------------
 
