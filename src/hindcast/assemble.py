@@ -92,13 +92,11 @@ class Assembly:
         """The facts of every table the system reads, with the columns it reads."""
         missing = [name for name in self.system.tables if name not in self.lake.tables()]
         if missing:
-            raise ConfigError(
-                f"no facts have landed for {', '.join(sorted(missing))}; give the table a source, or push facts to the server."
-            )
+            raise ConfigError(f"no facts have landed for {', '.join(sorted(missing))}; give the table a source.")
         return {name: self.lake.facts(name, self.system.columns_of(name)) for name in self.system.tables}
 
     def history(self, *, until_us: int = NEVER, threads: int = 2, progress: Progress | None = None) -> Any:
-        """Every request the landed facts imply, with features and labels; see :class:`hindcast.loop.history.History`."""
+        """Every request the landed facts imply, with features and labels; see :mod:`hindcast.loop.history`."""
         from hindcast.loop.history import History
 
         with self._stage("read facts"):
@@ -365,7 +363,7 @@ class Assembly:
         """The ledger's entries, oldest first; only those of `kind`, only the `last` ones."""
         with self._registry() as registry:
             found = registry.ledger.entries(system=self.system.name, target=self.system.target.name, kind=kind)
-        return found if last is None else found[len(found) - min(last, len(found)) :]
+        return list(found if last is None else found[len(found) - min(last, len(found)) :])
 
     def models(self) -> list[dict[str, Any]]:
         """Every version with its role, learner, scores and verdict."""
@@ -374,7 +372,8 @@ class Assembly:
             versions = registry.versions()
         role = {roles.champion: "champion", roles.challenger: f"challenger ({roles.stage})"}
         return [
-            {"version": v.name, "role": role.get(v.name, "archived"), "at": iso(v.at_us), **dict(v.body)} for v in versions
+            {"version": v.name, "role": role.get(v.name, "archived"), "at": iso(v.at_us), **dict(v.body)}
+            for v in versions
         ]
 
     def moment(self, value: str | int) -> int:
@@ -397,7 +396,6 @@ class Assembly:
 
     def _registry(self) -> Any:
         from contextlib import contextmanager
-
 
         @contextmanager
         def opened() -> Any:

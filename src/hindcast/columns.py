@@ -72,9 +72,13 @@ class Column:
         if isinstance(values, Column):
             return values
         if isinstance(values, np.ndarray):
+            if values.ndim != 1:
+                raise DataError(f"a column is an array of one dimension, got one of shape {values.shape}")
             if values.dtype.kind == "f":
                 return Column("number", values.astype(np.float64, copy=False))
             if values.dtype.kind in "iu":
+                if values.dtype == np.uint64 and len(values) and int(values.max()) > _LARGEST:
+                    raise DataError("an integer beyond int64; keep it as text", value=int(values.max()))
                 return Column("integer", values.astype(np.int64, copy=False))
             if values.dtype.kind == "b":
                 return Column("boolean", values.astype(np.int8))
@@ -101,23 +105,32 @@ class Column:
             if kind == "text":
                 index: dict[str, int] = {}
                 codes = np.fromiter(
-                    (index.setdefault(str(item), len(index)) if ok else -1 for item, ok in zip(items, valid, strict=True)),
+                    (
+                        index.setdefault(str(item), len(index)) if ok else -1
+                        for item, ok in zip(items, valid, strict=True)
+                    ),
                     dtype=np.int32,
                     count=len(items),
                 )
                 return Column("text", codes, None, _vocabulary(index))
             if kind == "number":
-                return Column("number", np.array([float(i) if ok else np.nan for i, ok in zip(items, valid, strict=True)]))
+                return Column(
+                    "number", np.array([float(i) if ok else np.nan for i, ok in zip(items, valid, strict=True)])
+                )
             if kind == "time":
                 moments = [moment_us(i) if ok else 0 for i, ok in zip(items, valid, strict=True)]
                 return Column("time", np.array(moments, dtype=np.int64), mask)
             if kind == "boolean":
-                return Column("boolean", np.array([int(bool(i)) if ok else 0 for i, ok in zip(items, valid, strict=True)], np.int8), mask)
+                return Column(
+                    "boolean",
+                    np.array([_truth(i) if ok else 0 for i, ok in zip(items, valid, strict=True)], np.int8),
+                    mask,
+                )
             whole = []
             for item, ok in zip(items, valid, strict=True):
                 number = int(item) if ok else 0
                 if ok and number != item and not isinstance(item, str):
-                    raise DataError("an integer column got a fraction", value=item)
+                    raise ValueError("a fraction")
                 whole.append(number)
             return Column("integer", np.array(whole, dtype=np.int64), mask)
         except (TypeError, ValueError, OverflowError, ConfigError):
@@ -138,10 +151,10 @@ class Column:
     def present(self) -> Bools:
         """Where there is a value, shape (n,)."""
         if self.kind == "number":
-            return ~np.isnan(self.values)
+            return np.asarray(~np.isnan(self.values))
         if self.kind == "text":
-            return self.values >= 0
-        return np.ones(len(self), dtype=np.bool_) if self.valid is None else self.valid
+            return np.asarray(self.values >= 0, dtype=np.bool_)
+        return np.ones(len(self), dtype=np.bool_) if self.valid is None else np.asarray(self.valid)
 
     def floats(self) -> Floats:
         """The values as float64 with NaN for null; text is refused, except that its codes mean nothing as numbers.
@@ -153,9 +166,12 @@ class Column:
         if self.kind == "text":
             raise ConfigError("a text column has no numbers; use it as a category or compare it with ==.")
         result = self.values.astype(np.float64)
-        if self.kind == "integer" and len(self) and int(np.abs(self.values).max()) > 1 << 53:
-            row = int(np.abs(self.values).argmax())
-            raise DataError("an integer beyond 2**53 would be rounded; keep it as text", row=row + 1, value=int(self.values[row]))
+        if self.kind == "integer":
+            beyond = (self.values > _EXACT) | (self.values < -_EXACT)
+            if beyond.any():
+                row = int(beyond.argmax())
+                value = int(self.values[row])
+                raise DataError("an integer beyond 2**53 would be rounded; keep it as text", row=row + 1, value=value)
         if self.valid is not None:
             result[~self.valid] = np.nan
         return result
@@ -164,8 +180,10 @@ class Column:
         """The values as Python objects (str, float, int, bool; time as int microseconds), None for null."""
         if self.kind == "text":
             assert self.vocabulary is not None
-            lookup = np.append(self.vocabulary, None)
-            return lookup[self.values]
+            lookup = np.empty(len(self.vocabulary) + 1, dtype=object)
+            lookup[:-1] = self.vocabulary
+            texts: NDArray[np.object_] = lookup[self.values]
+            return texts
         result = self.values.astype(object) if self.kind != "boolean" else self.values.astype(bool).astype(object)
         result[~self.present()] = None
         return result
@@ -199,13 +217,15 @@ class Column:
         if kind == "integer" and self.kind == "number":
             known = self.present()
             whole = np.where(known, self.values, 0.0)
-            if np.all(whole == np.trunc(whole)) and np.all(np.abs(whole) <= 1 << 53):
+            if np.all(whole == np.trunc(whole)) and np.all(np.abs(whole) <= _EXACT):
                 return Column("integer", whole.astype(np.int64), None if known.all() else known)
         raise DataError(f"cannot turn a {self.kind} column into {kind} without losing something.")
 
     @staticmethod
     def concat(parts: Sequence[Column]) -> Column:
         """The parts one after another; vocabularies are merged, kinds must agree (an empty part takes any)."""
+        if not parts:
+            raise DataError("there is nothing to join to a column")
         if len(parts) == 1:
             return parts[0]
         kinds = {p.kind for p in parts if p.present().any()} or {parts[0].kind}
@@ -263,6 +283,8 @@ class Column:
         if pa.types.is_dictionary(array.type):
             codes = array.indices.cast(pa.int32()).fill_null(-1).to_numpy(zero_copy_only=False)
             words = array.dictionary.to_pylist()
+            if None in words or len(set(words)) < len(words):
+                return Column.of_kind(array.to_pylist(), "text")
             vocabulary = np.empty(len(words), dtype=object)
             vocabulary[:] = words
             return Column("text", codes.astype(np.int32, copy=False), None, vocabulary)
@@ -290,7 +312,9 @@ class Column:
         if self.kind == "text":
             assert self.vocabulary is not None
             codes = pa.array(self.values, type=pa.int32(), mask=self.values < 0)
-            return pa.DictionaryArray.from_arrays(codes, pa.array(self.vocabulary.tolist(), type=pa.string())).cast(pa.string())
+            return pa.DictionaryArray.from_arrays(codes, pa.array(self.vocabulary.tolist(), type=pa.string())).cast(
+                pa.string()
+            )
         if self.kind == "number":
             return pa.array(self.values, type=pa.float64(), mask=missing)
         if self.kind == "integer":
@@ -304,6 +328,22 @@ def _vocabulary(index: Mapping[str, int]) -> NDArray[np.object_]:
     words = np.empty(len(index), dtype=object)
     words[:] = list(index)
     return words
+
+
+_EXACT = 1 << 53
+"""The largest integer up to which every one is a float64."""
+_LARGEST = (1 << 63) - 1
+
+
+def _truth(item: Any) -> int:
+    """1 or 0 for a boolean, for 1 and 0, and for the texts true and false; the truthiness of others means nothing."""
+    if isinstance(item, str):
+        item = (
+            {"true": True, "false": False}[item.strip().lower()] if item.strip().lower() in ("true", "false") else None
+        )
+    if item in (0, 1):
+        return int(item)
+    raise ValueError("no boolean")
 
 
 def _is_null(item: Any) -> bool:
@@ -329,12 +369,9 @@ def _misfit(items: Sequence[Any], valid: Bools, kind: Kind) -> DataError:
         if ok:
             try:
                 Column.of_kind([item], kind) if len(items) > 1 else float("x")
-            except (HindcastValueErrors, ValueError):
-                return DataError(f"not a {kind}", row=row + 1, value=item)
+            except (DataError, ConfigError, ValueError):
+                return DataError(f"not {'an' if kind == 'integer' else 'a'} {kind}", row=row + 1, value=item)
     return DataError(f"a column is not of kind {kind}.")
-
-
-HindcastValueErrors = (DataError, ConfigError)
 
 
 class Frame(Mapping[str, Column]):
@@ -433,7 +470,9 @@ class Frame(Mapping[str, Column]):
     def rows(self) -> list[dict[str, Any]]:
         """The rows as dictionaries of Python values; for small frames and for people."""
         names = self.names
-        return [dict(zip(names, values, strict=True)) for values in zip(*(self[n].objects() for n in names), strict=True)]
+        return [
+            dict(zip(names, values, strict=True)) for values in zip(*(self[n].objects() for n in names), strict=True)
+        ]
 
     @staticmethod
     def concat(frames: Sequence[Frame]) -> Frame:

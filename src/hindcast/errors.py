@@ -82,7 +82,13 @@ class DataError(HindcastError):
     """
 
     def __init__(
-        self, message: str, *, file: str | None = None, row: int | None = None, column: str | None = None, value: Any = None
+        self,
+        message: str,
+        *,
+        file: str | None = None,
+        row: int | None = None,
+        column: str | None = None,
+        value: Any = None,
     ) -> None:
         place = ", ".join(
             part

@@ -4,7 +4,7 @@ The grammar is Python's own, read by ``ast`` against a short list of allowed nod
 texts, ``True``, ``False`` and ``None``; ``+ - * / // %``; comparisons, ``in`` and ``not in`` a tuple or list of
 constants; ``is None`` and ``is not None``; ``and``, ``or``, ``not``; and the calls ``abs(x)``, ``min(x, y)``,
 ``max(x, y)``. Nulls follow SQL: a comparison with null is null, ``null and False`` is False, ``null or True`` is
-True, and a condition that is null holds for no row.
+True, and a condition that is null holds for no row. Dividing by zero gives null.
 """
 
 from __future__ import annotations
@@ -39,6 +39,9 @@ _COMPARE: dict[type[ast.cmpop], Any] = {
     ast.GtE: np.greater_equal,
 }
 _CALLS = {"abs": (1, np.abs), "min": (2, np.minimum), "max": (2, np.maximum)}
+_DIVIDES = (ast.Div, ast.FloorDiv, ast.Mod)
+_DEEPEST = 80
+_EXACT = 1 << 53
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +89,7 @@ class Expression:
         except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
             raise ConfigError(f"expression {self.text!r} is not well formed: {error}.") from None
         names: set[str] = set()
-        _check(tree, self.text, names)
+        _check(tree, self.text, names, 0)
         object.__setattr__(self, "_tree", tree)
         object.__setattr__(self, "names", frozenset(names))
 
@@ -118,7 +121,9 @@ class Expression:
         return self.truth(columns)[0]
 
 
-def _check(node: ast.expr, text: str, names: set[str]) -> None:
+def _check(node: ast.expr, text: str, names: set[str], depth: int) -> None:
+    """Collect the columns that `node` names; refuse whatever the grammar does not allow."""
+
     def refuse(what: str) -> ConfigError:
         return ConfigError(
             f"expression {text!r} uses {what} at column {node.col_offset + 1}; "
@@ -126,42 +131,55 @@ def _check(node: ast.expr, text: str, names: set[str]) -> None:
             "abs(), min() and max()."
         )
 
+    parts: list[ast.expr]
     match node:
         case ast.Name(id=name):
             names.add(name)
+            parts = []
         case ast.Constant(value=value):
             if not (value is None or isinstance(value, bool | int | float | str)):
                 raise refuse(f"the constant {value!r}")
+            if isinstance(value, int) and abs(value) > _EXACT:
+                raise refuse("a whole number beyond 2**53, which would be rounded")
+            parts = []
         case ast.UnaryOp(op=ast.Not() | ast.USub() | ast.UAdd(), operand=operand):
-            _check(operand, text, names)
+            parts = [operand]
         case ast.BinOp(left=left, op=op, right=right):
             if type(op) not in _ARITHMETIC:
                 raise refuse(f"the operator {type(op).__name__}")
-            _check(left, text, names)
-            _check(right, text, names)
-        case ast.BoolOp(values=values):
-            for value in values:
-                _check(value, text, names)
+            parts = [left, right]
+        case ast.BoolOp(values=parts):
+            pass
+        case ast.Compare(left=left, ops=[ast.In() | ast.NotIn()], comparators=[ast.Tuple() | ast.List() as listed]):
+            if not all(_is_listed(element) for element in listed.elts):
+                raise refuse("'in' with something other than a list of numbers and texts")
+            parts = [left, *listed.elts]
+        case ast.Compare(left=left, ops=[ast.Is() | ast.IsNot()], comparators=[ast.Constant(value=None)]):
+            parts = [left]
         case ast.Compare(left=left, ops=ops, comparators=comparators):
-            _check(left, text, names)
-            for op, right in zip(ops, comparators, strict=True):
+            for op in ops:
                 if isinstance(op, ast.In | ast.NotIn):
-                    if not (
-                        isinstance(right, ast.Tuple | ast.List) and all(isinstance(e, ast.Constant) for e in right.elts)
-                    ):
-                        raise refuse("'in' with something other than a list of constants")
-                elif isinstance(op, ast.Is | ast.IsNot):
-                    if not (isinstance(right, ast.Constant) and right.value is None):
-                        raise refuse("'is' with something other than None")
-                else:
-                    _check(right, text, names)
+                    raise refuse("'in' with something other than a list of numbers and texts, or in a chain")
+                if isinstance(op, ast.Is | ast.IsNot):
+                    raise refuse("'is' with something other than None, or in a chain")
+            parts = [left, *comparators]
         case ast.Call(func=ast.Name(id=function), args=arguments, keywords=[]) if function in _CALLS:
             if len(arguments) != _CALLS[function][0]:
                 raise refuse(f"{function}() with {len(arguments)} arguments")
-            for argument in arguments:
-                _check(argument, text, names)
+            parts = arguments
         case _:
             raise refuse(type(node).__name__)
+    if depth >= _DEEPEST and parts:
+        raise refuse(f"more than {_DEEPEST} levels of nesting")
+    for part in parts:
+        _check(part, text, names, depth + 1)
+
+
+def _is_listed(node: ast.expr) -> bool:
+    """A number, signed or not, a boolean or a text; None belongs into 'is None'."""
+    if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub | ast.UAdd):
+        node = node.operand
+    return isinstance(node, ast.Constant) and node.value is not None
 
 
 def _evaluate(node: ast.expr, columns: Mapping[str, Column], text: str) -> _Value:
@@ -180,7 +198,7 @@ def _evaluate(node: ast.expr, columns: Mapping[str, Column], text: str) -> _Valu
                 return _Value(np.bool_(value), np.bool_(True), "truth")
             if isinstance(value, str):
                 return _Value(value, np.bool_(True), "text")
-            return _Value(np.float64(value), np.bool_(True), "number")
+            return _Value(np.float64(float(value)), np.bool_(True), "number")  # type: ignore[arg-type]
         case ast.UnaryOp(op=ast.Not(), operand=operand):
             inner = _truth(_evaluate(operand, columns, text), text)
             return _Value(~inner.values, inner.known, "truth")
@@ -190,7 +208,8 @@ def _evaluate(node: ast.expr, columns: Mapping[str, Column], text: str) -> _Valu
         case ast.BinOp(left=left, op=op, right=right):
             a, b = (_number(_evaluate(side, columns, text), text) for side in (left, right))
             values = _ARITHMETIC[type(op)](a.values, b.values)
-            return _Value(values, a.known & b.known & ~np.isnan(values), "number")
+            known = a.known & b.known & ~np.isnan(values)
+            return _Value(values, known & (b.values != 0) if isinstance(op, _DIVIDES) else known, "number")
         case ast.BoolOp(op=op, values=parts):
             result = _truth(_evaluate(parts[0], columns, text), text)
             for part in parts[1:]:
@@ -205,8 +224,8 @@ def _evaluate(node: ast.expr, columns: Mapping[str, Column], text: str) -> _Valu
         case ast.Compare(left=left, ops=ops, comparators=comparators):
             a = _evaluate(left, columns, text)
             chain: _Value | None = None
-            for op, right in zip(ops, comparators, strict=True):
-                link, a = _link(a, op, right, columns, text)
+            for compared, right in zip(ops, comparators, strict=True):
+                link, a = _link(a, compared, right, columns, text)
                 if chain is None:
                     chain = link
                 else:
@@ -231,7 +250,6 @@ def _link(a: _Value, op: ast.cmpop, right: ast.expr, columns: Mapping[str, Colum
         assert isinstance(right, ast.Tuple | ast.List)
         hit: Any = np.zeros_like(np.asarray(a.known))
         for element in right.elts:
-            assert isinstance(element, ast.Constant)
             hit = hit | _compare(a, ast.Eq(), _evaluate(element, columns, text), text).values
         return _Value(hit if isinstance(op, ast.In) else ~hit, a.known, "truth"), a
     b = _evaluate(right, columns, text)
@@ -263,4 +281,6 @@ def _truth(value: _Value, text: str) -> _Value:
 def _number(value: _Value, text: str) -> _Value:
     if value.kind == "text":
         raise ConfigError(f"expression {text!r} does arithmetic with a text.")
-    return value if value.kind == "number" else _Value(np.asarray(value.values, dtype=np.float64), value.known, "number")
+    return (
+        value if value.kind == "number" else _Value(np.asarray(value.values, dtype=np.float64), value.known, "number")
+    )

@@ -106,7 +106,9 @@ class Monitoring:
 
     def __post_init__(self) -> None:
         if not 0 < self.every_us <= self.window_us:
-            raise ConfigError(f"Monitoring looks every {self.every} at windows of {self.window}; every must not be longer.")
+            raise ConfigError(
+                f"Monitoring looks every {self.every} at windows of {self.window}; every must not be longer."
+            )
 
     @property
     def window_us(self) -> int:
@@ -183,7 +185,9 @@ class System:
 
     def __post_init__(self) -> None:
         if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_-]{0,63}", self.name):
-            raise ConfigError(f"a system's name is letters, digits, - and _, starting with a letter; got {self.name!r}.")
+            raise ConfigError(
+                f"a system's name is letters, digits, - and _, starting with a letter; got {self.name!r}."
+            )
         if not self.features:
             raise ConfigError(f"system {self.name!r} has no features.")
         if not self.models:

@@ -13,6 +13,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
 from datetime import UTC, date, datetime, timedelta
+from fractions import Fraction
 from functools import lru_cache
 from hashlib import sha256
 from typing import Any
@@ -21,7 +22,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import numpy as np
 from numpy.typing import NDArray
 
-from hindcast.errors import ConfigError
+from hindcast.errors import ConfigError, DataError
 
 __all__ = [
     "BEGINNING",
@@ -58,6 +59,8 @@ NEVER = 1 << 61
 """A moment after every moment; far enough from the end of int64 that any window can be added to it."""
 BEGINNING = -(1 << 61)
 """A moment before every moment: the known time of what was always known."""
+LONGEST_US = 9_998 * 366 * DAY_US
+"""No duration is longer, so that a sum of a moment and a few durations stays within int64."""
 
 _UNITS = {
     "us": 1,
@@ -68,14 +71,15 @@ _UNITS = {
     "d": DAY_US,
     "w": 7 * DAY_US,
 }
-_DURATION = re.compile(r"\s*([+-]?\d+(?:\.\d+)?)\s*(us|ms|s|m|h|d|w)\s*")
+_DURATION = re.compile(r"\s*([0-9]+(?:\.[0-9]+)?)\s*(us|ms|s|m|h|d|w)\s*")
 
 
 def duration_us(value: Duration, *, what: str = "duration", signed: bool = False) -> int:
     """Microseconds of a duration such as ``"90m"``, ``"1d12h"`` or a ``timedelta``.
 
     Units are us, ms, s, m (minutes), h, d (24 hours) and w. Months and years have no fixed length and are
-    refused. Without `signed` a duration below zero is refused.
+    refused. A sign stands in front and goes for the whole; without `signed` a duration below zero is refused. A
+    fraction of a microsecond is rounded.
 
     Examples
     --------
@@ -87,22 +91,27 @@ def duration_us(value: Duration, *, what: str = "duration", signed: bool = False
     if isinstance(value, timedelta):
         total = value // timedelta(microseconds=1)
     elif isinstance(value, str):
-        total, at = 0, 0
         text = value.strip()
-        negative = text.startswith("-")
+        sign = -1 if text.startswith("-") else 1
+        text = text[1:] if text[:1] in ("+", "-") else text
+        amount, at = Fraction(0), 0
         while at < len(text):
             match = _DURATION.match(text, at)
             if match is None:
                 break
-            amount = float(match[1]) * _UNITS[match[2]]
-            total += round(-abs(amount) if negative else amount)
+            amount += Fraction(match[1]) * _UNITS[match[2]]
             at = match.end()
+        total = sign * round(amount)
         if not text or at != len(text):
-            raise ConfigError(f"{what}: {value!r} is not a duration. Write it like '30s', '90m', '24h', '7d' or '1d12h'.")
+            raise ConfigError(
+                f"{what}: {value!r} is not a duration. Write it like '30s', '90m', '24h', '7d' or '1d12h'."
+            )
     else:
         raise ConfigError(f"{what}: expected a duration like '24h' or a timedelta, got {value!r}.")
     if total < 0 and not signed:
         raise ConfigError(f"{what}: {value!r} is below zero.")
+    if abs(total) > LONGEST_US:
+        raise ConfigError(f"{what}: {value!r} is longer than 9,998 years.")
     return total
 
 
@@ -148,7 +157,7 @@ def moment_us(value: Moment, *, what: str = "moment") -> int:
                 f"{what}: {value!r} is not a moment. Write it like '2013-07-01' or '2013-07-01T06:00:00Z'."
             ) from None
     if isinstance(value, datetime):
-        if value.tzinfo is None:
+        if value.utcoffset() is None:
             raise ConfigError(f"{what}: {value.isoformat()} has no zone. Add one, such as 'Z' for UTC.")
         return (value - _EPOCH) // timedelta(microseconds=1)
     if isinstance(value, date):
@@ -166,12 +175,17 @@ def iso(us: int) -> str:
     --------
     >>> iso(moment_us("2013-07-01T06:30:00Z")), iso(NEVER), iso(BEGINNING)
     ('2013-07-01T06:30:00Z', 'never', 'always')
+
+    A moment outside the years 1 to 9999 has no such text and is told in microseconds.
     """
     if us >= NEVER:
         return "never"
     if us <= BEGINNING:
         return "always"
-    return (_EPOCH + timedelta(microseconds=int(us))).isoformat().replace("+00:00", "Z")
+    try:
+        return (_EPOCH + timedelta(microseconds=int(us))).isoformat().replace("+00:00", "Z")
+    except OverflowError:
+        return f"{us} us since 1970"
 
 
 # ---- local time -----------------------------------------------------------------------------------------
@@ -198,7 +212,7 @@ def _transitions(name: str, year: int) -> tuple[tuple[int, ...], tuple[int, ...]
     stop = int(datetime(year + 1, 1, 1, tzinfo=UTC).timestamp())
     moments, offsets = [start], [_offset_at(start, zone)]
     for day in range(start, stop, 86_400):
-        low, high = day, min(day + 86_400, stop) - 1
+        low, high = day - 1, min(day + 86_400, stop) - 1  # the offset may change at midnight itself
         if _offset_at(high, zone) == offsets[-1]:
             continue
         while high - low > 1:
@@ -212,39 +226,70 @@ def _transitions(name: str, year: int) -> tuple[tuple[int, ...], tuple[int, ...]
     return tuple(moments), tuple(offsets)
 
 
-def zone_offset_us(moments_us: Ints, zone: str) -> Ints:
+def zone_offset_us(moments_us: Ints | Floats, zone: str) -> Ints:
     """What to add to UTC moments to read a clock in `zone`, in microseconds, shape (n,).
 
-    Right for every second of the years 1 to 9998, the hours that occur twice included. Cost: a binary search
-    per moment, after a few hundred look-ups per year touched.
+    Right for every second of the years 2 to 9998, the hours that occur twice included. A null, NaN in floats, is
+    answered with 0, so that it stays null when added. Cost: a binary search per moment, after a few hundred look-ups
+    per year touched.
+
+    Raises
+    ------
+    ConfigError, DataError
+        For a zone nobody knows; for a moment outside those years.
     """
-    moments = np.asarray(moments_us, dtype=np.int64)
-    if moments.size == 0:
-        return np.zeros(0, dtype=np.int64)
-    first = datetime.fromtimestamp(int(moments.min()) // SECOND_US, UTC).year
-    last = datetime.fromtimestamp(int(moments.max()) // SECOND_US, UTC).year
+    moments, known = _moments(moments_us)
+    if not known.any():
+        return np.zeros(len(moments), dtype=np.int64)
+    first, last = (_year(int(end)) for end in (moments[known].min(), moments[known].max()))
     pairs = [_transitions(zone, year) for year in range(first, last + 1)]
     starts = np.concatenate([np.asarray(p[0], dtype=np.int64) for p in pairs]) * SECOND_US
     offsets = np.concatenate([np.asarray(p[1], dtype=np.int64) for p in pairs]) * SECOND_US
-    return offsets[np.searchsorted(starts, moments, side="right") - 1]
+    return np.where(known, offsets[np.searchsorted(starts, moments, side="right") - 1], 0)
 
 
-def local_hour(moments_us: Ints, zone: str) -> Floats:
-    """The hour, 0 to 23, that a clock in `zone` shows at each UTC moment, shape (n,).
+def _moments(moments_us: Ints | Floats) -> tuple[Ints, Bools]:
+    """Whole microseconds, and where there are any: a column of times with nulls comes as floats with NaN."""
+    values = np.asarray(moments_us)
+    if values.dtype.kind != "f":
+        return values.astype(np.int64, copy=False), np.ones(len(values), dtype=np.bool_)
+    known = ~np.isnan(values)
+    return np.where(known, values, 0).astype(np.int64), known
+
+
+def _year(us: int) -> int:
+    seconds = us // SECOND_US
+    if not _FIRST_S <= seconds < _LAST_S:
+        raise DataError(f"{iso(us)} has no local time here; the years 2 to 9998 have")
+    return datetime.fromtimestamp(seconds, UTC).year
+
+
+_FIRST_S = int(datetime(2, 1, 1, tzinfo=UTC).timestamp())
+_LAST_S = int(datetime(9999, 1, 1, tzinfo=UTC).timestamp())
+
+
+def local_hour(moments_us: Ints | Floats, zone: str) -> Floats:
+    """The hour, 0 to 23, that a clock in `zone` shows at each UTC moment, shape (n,); NaN for null.
 
     Examples
     --------
     >>> local_hour(np.array([moment_us("2013-07-01T06:30:00Z")]), "America/New_York")
     array([2.])
     """
-    moments = np.asarray(moments_us, dtype=np.int64)
-    return ((moments + zone_offset_us(moments, zone)) // HOUR_US % 24).astype(np.float64)
+    moments, known = _moments(moments_us)
+    return np.where(known, (moments + zone_offset_us(moments, zone)) // HOUR_US % 24, np.nan)
 
 
-def local_weekday(moments_us: Ints, zone: str) -> Floats:
-    """The day of the week in `zone`, 0 for Monday to 6 for Sunday, at each UTC moment, shape (n,)."""
-    moments = np.asarray(moments_us, dtype=np.int64)
-    return (((moments + zone_offset_us(moments, zone)) // DAY_US + 3) % 7).astype(np.float64)
+def local_weekday(moments_us: Ints | Floats, zone: str) -> Floats:
+    """The day of the week in `zone`, 0 for Monday to 6 for Sunday, at each UTC moment, shape (n,); NaN for null.
+
+    Examples
+    --------
+    >>> local_weekday(np.array([moment_us("2013-07-01T06:30:00Z"), np.nan]), "America/New_York")
+    array([ 0., nan])
+    """
+    moments, known = _moments(moments_us)
+    return np.where(known, ((moments + zone_offset_us(moments, zone)) // DAY_US + 3) % 7, np.nan)
 
 
 def from_local(clock_us: Ints, zone: str, *, second: Bools | bool = False) -> tuple[Ints, Bools]:
@@ -293,11 +338,14 @@ def _plain(value: Any) -> Any:
     if is_dataclass(value) and not isinstance(value, type):
         return {"is": type(value).__name__, **{f.name: _plain(getattr(value, f.name)) for f in fields(value)}}
     if isinstance(value, Mapping):
-        return {str(key): _plain(item) for key, item in value.items()}
+        named = {str(key): _plain(item) for key, item in value.items()}
+        if len(named) != len(value):
+            raise ConfigError(f"{value!r:.200} has two keys with one spelling, so no canonical form.")
+        return named
     if isinstance(value, list | tuple):
         return [_plain(item) for item in value]
     if isinstance(value, set | frozenset):
-        return sorted(_plain(item) for item in value)
+        return sorted((_plain(item) for item in value), key=_json)
     if isinstance(value, np.ndarray):
         return [_plain(item) for item in value.tolist()]
     raise ConfigError(f"{value!r} of type {type(value).__name__} has no canonical form.")
@@ -313,7 +361,14 @@ def canonical(value: Any) -> bytes:
     >>> canonical({"b": 1, "a": [1.5, None]})
     b'{"a":[1.5,null],"b":1}'
     """
-    return json.dumps(_plain(value), sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode()
+    try:
+        return _json(_plain(value)).encode()
+    except UnicodeEncodeError as error:
+        raise ConfigError(f"a text with half a character has no canonical form: {error}.") from None
+
+
+def _json(plain: Any) -> str:
+    return json.dumps(plain, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
 
 
 def digest(value: Any, *, length: int = 16) -> str:

@@ -9,18 +9,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 from numba import njit
 
 from hindcast.columns import Column, Frame
-from hindcast.errors import ConfigError, DataError, UnknownName
+from hindcast.errors import DataError, UnknownName
 from hindcast.facts.facts import Facts
 from hindcast.features import kernel
 from hindcast.features.plan import FeaturePlan, Group
-from hindcast.features.versions import joint_codes, known_until, row_codes
-from hindcast.values import BEGINNING, NEVER, Bools, Floats, Ints
+from hindcast.features.versions import joint_codes, known_until
+from hindcast.values import NEVER, Bools, Floats, Ints
 
 __all__ = ["answer"]
 
@@ -101,16 +102,14 @@ def _answer_group(
 
     own_events, own_values = _own(group, facts, until, requests, as_of, n)
     out = np.full((n, len(group.names)), np.nan)
-    arguments = (
+    arguments: tuple[Any, ...] = (
         fact_starts, fact_rows, request_starts, request_rows, kill_starts, kill_rows,
         facts.event, facts.known, facts.seq, until, values, as_of, group.own, own_events, own_values, out,
     )  # fmt: skip
     work = np.add(fact_starts, request_starts)
     cuts = [0, *np.searchsorted(work, np.linspace(0, work[-1], 4 * threads + 1)[1:-1]).tolist(), entities]
     jobs = [
-        pool.submit(kernel.sweep, group.spec, first, last, *arguments)
-        for first, last in zip(cuts, cuts[1:], strict=False)
-        if first < last
+        pool.submit(kernel.sweep, group.spec, first, last, *arguments) for first, last in pairwise(cuts) if first < last
     ]
     for job in jobs:
         job.result()
@@ -126,9 +125,7 @@ def _answer_group(
     return result
 
 
-def _own(
-    group: Group, facts: Facts, until: Ints, requests: Frame, as_of: Ints, n: int
-) -> tuple[Ints, Floats]:
+def _own(group: Group, facts: Facts, until: Ints, requests: Frame, as_of: Ints, n: int) -> tuple[Ints, Floats]:
     """For ``closed="right"``: the event time of each request's own fact where it is visible, and its values."""
     if not group.own:
         return np.zeros(0, np.int64), np.zeros((len(group.slots), 0))
@@ -136,7 +133,9 @@ def _own(
     assert key
     for name in [*key, *(s.column for s in group.slots if s.column)]:
         if name not in requests:
-            raise UnknownName("request column", name, requests.names, where=f"window({group.table.name}, closed='right')")
+            raise UnknownName(
+                "request column", name, requests.names, where=f"window({group.table.name}, closed='right')"
+            )
     values = group.values(requests, n, [None] * len(group.slots))
     of_fact, of_request, _ = joint_codes([facts.frame[k] for k in key], [requests[k] for k in key])
     entity_of_fact, entity_of_request, _ = (
@@ -166,7 +165,8 @@ def _buckets(codes: Ints, count: int, mask: Bools, order_by: Ints, then_by: Ints
     ties = None if then_by is None else then_by[rows]
     if not _ordered(moments, ties if ties is not None else moments, ties is not None):
         rows = rows[np.argsort(moments, kind="stable") if ties is None else np.lexsort((ties, moments))]
-    return _count_sort(codes, rows, count)
+    starts, bucketed = _count_sort(codes, rows, count)
+    return starts, bucketed
 
 
 @njit(cache=True, nogil=True)

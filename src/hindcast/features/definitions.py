@@ -25,7 +25,18 @@ from hindcast.expressions import Expression
 from hindcast.facts.table import Table
 from hindcast.values import Duration, digest, duration_text, duration_us
 
-__all__ = ["Aggregate", "Latest", "Request", "Transform", "Window", "code_of", "latest", "request", "transform", "window"]
+__all__ = [
+    "Aggregate",
+    "Latest",
+    "Request",
+    "Transform",
+    "Window",
+    "code_of",
+    "latest",
+    "request",
+    "transform",
+    "window",
+]
 
 AGGREGATE_NAMES = ("count", "sum", "mean", "min", "max", "std")
 Aggregate = str
@@ -87,7 +98,9 @@ class Window:
     def names(self) -> list[tuple[str, Aggregate, int]]:
         """(name, aggregate, index of the span) of each feature, span by span."""
         lead = self.prefix or "_".join(
-            part for part in (self.table.name, self.column, _slug(self.where.describe()) if self.where else None) if part
+            part
+            for part in (self.table.name, self.column, _slug(self.where.describe()) if self.where else None)
+            if part
         )
         return [
             (f"{lead}_{aggregate}_{text}{_tail(self.by)}", aggregate, at)
@@ -136,7 +149,12 @@ def request(*columns: str) -> Request:
 
 
 def latest(
-    table: Table, *columns: str, by: By = (), max_age: Duration | None = None, ahead: bool = False, name: str | None = None
+    table: Table,
+    *columns: str,
+    by: By = (),
+    max_age: Duration | None = None,
+    ahead: bool = False,
+    name: str | None = None,
 ) -> Latest:
     """Features that are columns of an entity's newest fact.
 
@@ -219,7 +237,9 @@ def window(
         raise ConfigError(f"{place}: closed must be 'left' or 'right', got {closed!r}.")
     lag_us = duration_us(lag, what=f"{place} lag")
     if closed == "right" and lag_us:
-        raise ConfigError(f"{place}: a window with a lag ends before the request's own fact; drop lag or closed='right'.")
+        raise ConfigError(
+            f"{place}: a window with a lag ends before the request's own fact; drop lag or closed='right'."
+        )
     lengths = [over] if isinstance(over, str) or _is_pair(over) or not isinstance(over, Sequence) else list(over)
     if not lengths:
         raise ConfigError(f"{place}: over needs at least one length.")
@@ -275,9 +295,14 @@ def _code(function: Callable[..., Any], seen: frozenset[str]) -> dict[str, Any]:
     try:
         tree = ast.parse(textwrap.dedent(inspect.getsource(function)))
     except (OSError, TypeError, SyntaxError, IndentationError):
-        raise ConfigError(f"the source of function {name!r} cannot be read, so it has no stable identity; define it in a file.") from None
+        raise ConfigError(
+            f"the source of function {name!r} cannot be read, so it has no stable identity; define it in a file."
+        ) from None
     for node in ast.walk(tree):
-        if isinstance(node, ast.FunctionDef | ast.ClassDef | ast.Module) and ast.get_docstring(node, clean=False) is not None:
+        if (
+            isinstance(node, ast.FunctionDef | ast.ClassDef | ast.Module)
+            and ast.get_docstring(node, clean=False) is not None
+        ):
             node.body = node.body[1:] or [ast.Pass()]
     names: dict[str, Any] = {}
     code = function.__code__  # type: ignore[attr-defined]

@@ -162,4 +162,4 @@ def exact_variance(sums: np.ndarray, squares: np.ndarray, count: int) -> float:
     b_high, b_low = _two_product(s_high, s_high)
     b_low += 2.0 * s_high * s_low
     difference = (a_high - b_high) + (a_low - b_low)
-    return max(difference, 0.0) / (n * (n - 1.0))
+    return float(max(difference, 0.0) / (n * (n - 1.0)))

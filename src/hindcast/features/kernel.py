@@ -26,6 +26,9 @@ import numpy as np
 from numba import njit
 
 from hindcast.features.exact import DIGITS, exact_add, exact_add_square, exact_read, exact_variance
+from hindcast.values import Floats, Ints
+
+Fold = tuple[Ints, Floats]
 
 __all__ = ["AGGREGATES", "advance", "feed", "kill", "new_fold", "push", "read", "sweep"]
 
@@ -50,14 +53,14 @@ FOLD_HEAD = 4
 
 
 @njit(cache=True, nogil=True)
-def _fixed(spec):
+def _fixed(spec: Ints) -> int:
     """Length of the part of ``ints`` that does not grow with the facts."""
     w, v, m, s = spec[WINDOWS], spec[VALUES], spec[WEDGES], spec[SUMS]
-    return FOLD_HEAD + 2 * w + 2 * m + 3 * w * v + s * DIGITS
+    return int(FOLD_HEAD + 2 * w + 2 * m + 3 * w * v + s * DIGITS)
 
 
 @njit(cache=True, nogil=True)
-def new_fold(spec, capacity):
+def new_fold(spec: Ints, capacity: int) -> Fold:
     """An empty fold with room for `capacity` facts: (ints, floats)."""
     ints = np.zeros(_fixed(spec) + (3 + spec[WEDGES]) * capacity, dtype=np.int64)
     ints[CAP] = capacity
@@ -66,7 +69,7 @@ def new_fold(spec, capacity):
 
 
 @njit(cache=True, nogil=True)
-def _clear(spec, ints):
+def _clear(spec: Ints, ints: Ints) -> None:
     ints[SIZE] = 0
     ints[HEAD] = 0
     ints[NOW] = -FAR
@@ -74,7 +77,7 @@ def _clear(spec, ints):
 
 
 @njit(cache=True, nogil=True)
-def _room(spec, ints, floats):
+def _room(spec: Ints, ints: Ints, floats: Floats) -> Fold:
     """Make room for one more fact: drop what no window needs, or double. Gives the arrays to go on with."""
     cap, size, head = ints[CAP], ints[SIZE], ints[HEAD]
     v, m, w = spec[VALUES], spec[WEDGES], spec[WINDOWS]
@@ -111,7 +114,7 @@ def _room(spec, ints, floats):
 
 
 @njit(cache=True, nogil=True)
-def _account(spec, ints, floats, window, position, sign):
+def _account(spec: Ints, ints: Ints, floats: Floats, window: int, position: int, sign: int) -> None:
     """Count the fact at `position` into (sign 1) or out of (sign -1) a window's counts and exact sums."""
     v, w, m, cap = spec[VALUES], spec[WINDOWS], spec[WEDGES], ints[CAP]
     counts = FOLD_HEAD + 2 * w + 2 * m
@@ -135,7 +138,7 @@ def _account(spec, ints, floats, window, position, sign):
 
 
 @njit(cache=True, nogil=True)
-def _wedge_append(spec, ints, floats, wedge, position):
+def _wedge_append(spec: Ints, ints: Ints, floats: Floats, wedge: int, position: int) -> None:
     """The newest fact of a window takes its place at the end of a wedge; what it outdoes goes."""
     w, m, cap = spec[WINDOWS], spec[WEDGES], ints[CAP]
     table = SPEC_HEAD + 2 * w + 3 * wedge
@@ -158,7 +161,7 @@ def _wedge_append(spec, ints, floats, wedge, position):
 
 
 @njit(cache=True, nogil=True)
-def _wedge_splice(spec, ints, wedge, start, stop, count):
+def _wedge_splice(spec: Ints, ints: Ints, wedge: int, start: int, stop: int, count: int) -> int:
     """Make room for `count` entries in place of entries start..stop of a wedge; gives where they start now."""
     w, m, cap = spec[WINDOWS], spec[WEDGES], ints[CAP]
     base = _fixed(spec) + (3 + wedge) * cap
@@ -177,11 +180,11 @@ def _wedge_splice(spec, ints, wedge, start, stop, count):
         for i in range(stop, tail):
             ints[base + i + move] = ints[base + i]
     ints[tails + wedge] = tail + move
-    return start
+    return int(start)
 
 
 @njit(cache=True, nogil=True)
-def _wedge_first_from(spec, ints, wedge, position):
+def _wedge_first_from(spec: Ints, ints: Ints, wedge: int, position: int) -> int:
     """The first entry of a wedge whose fact stands at `position` or later."""
     w, m, cap = spec[WINDOWS], spec[WEDGES], ints[CAP]
     base = _fixed(spec) + (3 + wedge) * cap
@@ -192,11 +195,11 @@ def _wedge_first_from(spec, ints, wedge, position):
             low = middle + 1
         else:
             high = middle
-    return low
+    return int(low)
 
 
 @njit(cache=True, nogil=True)
-def _wedge_insert(spec, ints, floats, wedge, position, inside):
+def _wedge_insert(spec: Ints, ints: Ints, floats: Floats, wedge: int, position: int, inside: bool) -> None:
     """A fact was inserted at `position` (those from there on moved up by one); `inside` the window or before it."""
     w, m, cap = spec[WINDOWS], spec[WEDGES], ints[CAP]
     base = _fixed(spec) + (3 + wedge) * cap
@@ -220,7 +223,7 @@ def _wedge_insert(spec, ints, floats, wedge, position, inside):
 
 
 @njit(cache=True, nogil=True)
-def _wedge_remove(spec, ints, floats, wedge, position, first):
+def _wedge_remove(spec: Ints, ints: Ints, floats: Floats, wedge: int, position: int, first: int) -> None:
     """The fact at `position` is about to go (those after it move down by one); `first` is the window's lo."""
     w, m, cap = spec[WINDOWS], spec[WEDGES], ints[CAP]
     base = _fixed(spec) + (3 + wedge) * cap
@@ -258,7 +261,7 @@ def _wedge_remove(spec, ints, floats, wedge, position, first):
 
 
 @njit(cache=True, nogil=True)
-def _place(spec, ints, event, known, seq):
+def _place(spec: Ints, ints: Ints, event: int, known: int, seq: int) -> int:
     """Where (event, known, seq) stands, or would stand, among the facts kept."""
     cap = ints[CAP]
     fixed = _fixed(spec)
@@ -271,7 +274,7 @@ def _place(spec, ints, event, known, seq):
             e == event
             and (ints[fixed + cap + i] < known or (ints[fixed + cap + i] == known and ints[fixed + 2 * cap + i] < seq))
         ):
-            return high
+            return int(high)
     while low < high:
         i = (low + high) // 2
         e, k, q = ints[fixed + i], ints[fixed + cap + i], ints[fixed + 2 * cap + i]
@@ -279,11 +282,11 @@ def _place(spec, ints, event, known, seq):
             low = i + 1
         else:
             high = i
-    return low
+    return int(low)
 
 
 @njit(cache=True, nogil=True)
-def push(spec, ints, floats, event, known, seq, values):
+def push(spec: Ints, ints: Ints, floats: Floats, event: int, known: int, seq: int, values: Floats) -> Fold:
     """A fact becomes visible; `values` has shape (V,). Gives the fold's arrays, which may be new ones."""
     retain = spec[RETAIN]
     if retain >= 0 and spec[LATEST_KEPT] == 0 and event < ints[NOW] - retain:
@@ -325,7 +328,7 @@ def push(spec, ints, floats, event, known, seq, values):
 
 
 @njit(cache=True, nogil=True)
-def kill(spec, ints, floats, event, known, seq):
+def kill(spec: Ints, ints: Ints, floats: Floats, event: int, known: int, seq: int) -> None:
     """The fact (event, known, seq) is visible no more; one that no window needed any longer is simply not there."""
     cap, size = ints[CAP], ints[SIZE]
     v, w, m = spec[VALUES], spec[WINDOWS], spec[WEDGES]
@@ -356,7 +359,7 @@ def kill(spec, ints, floats, event, known, seq):
 
 
 @njit(cache=True, nogil=True)
-def _before(spec, ints, moment):
+def _before(spec: Ints, ints: Ints, moment: int) -> int:
     """How many of the facts kept, from the first slot on, have an event time before `moment`."""
     fixed = _fixed(spec)
     low, high = ints[HEAD], ints[SIZE]
@@ -366,11 +369,11 @@ def _before(spec, ints, moment):
             low = middle + 1
         else:
             high = middle
-    return low
+    return int(low)
 
 
 @njit(cache=True, nogil=True)
-def advance(spec, ints, floats, now):
+def advance(spec: Ints, ints: Ints, floats: Floats, now: int) -> None:
     """Time moves to `now`, never back: facts leave and enter the windows, what nothing needs is let go.
 
     Moving again to the same moment takes in what was pushed since.
@@ -388,8 +391,7 @@ def advance(spec, ints, floats, now):
             if lo < hi:
                 _account(spec, ints, floats, window, lo, -1)
             lo += 1
-        if hi < lo:
-            hi = lo
+        hi = max(hi, lo)
         for wedge in range(m):
             if spec[SPEC_HEAD + 2 * w + 3 * wedge] == window:
                 base = fixed + (3 + wedge) * cap
@@ -417,7 +419,9 @@ def advance(spec, ints, floats, now):
 
 
 @njit(cache=True, nogil=True)
-def read(spec, ints, floats, own, own_event, own_values, out, ages):
+def read(
+    spec: Ints, ints: Ints, floats: Floats, own: bool, own_event: int, own_values: Floats, out: Floats, ages: Ints
+) -> None:
     """Write the values at the moment of the last ``advance`` into `out` and their facts' ages into `ages`.
 
     Parameters
@@ -476,7 +480,7 @@ def read(spec, ints, floats, own, own_event, own_values, out, ages):
         count = ints[counts + window * v + value] + (1 if has else 0)
         if aggregate == COUNT:
             out[o] = float(count)
-        elif aggregate == MIN or aggregate == MAX:
+        elif aggregate in (MIN, MAX):
             base = fixed + (3 + slot) * cap
             head, tail = ints[FOLD_HEAD + 2 * w + slot], ints[FOLD_HEAD + 2 * w + m + slot]
             result = floats[value * cap + ints[base + head]] if tail > head else math.nan
@@ -521,7 +525,9 @@ def read(spec, ints, floats, own, own_event, own_values, out, ages):
 
 
 @njit(cache=True, nogil=True)
-def feed(spec, ints, floats, events, knowns, seqs, values, rows):
+def feed(
+    spec: Ints, ints: Ints, floats: Floats, events: Ints, knowns: Ints, seqs: Ints, values: Floats, rows: Ints
+) -> Fold:
     """Push the facts at `rows` one after another; `values` has shape (V, n). Gives the fold's arrays."""
     one = np.empty(spec[VALUES], dtype=np.float64)
     for row in rows:
@@ -533,9 +539,26 @@ def feed(spec, ints, floats, events, knowns, seqs, values, rows):
 
 @njit(cache=True, nogil=True)
 def sweep(
-    spec, first, last, fact_starts, fact_rows, request_starts, request_rows, kill_starts, kill_rows,
-    events, knowns, seqs, deads, values, as_of, own, own_events, own_values, out,
-):  # fmt: skip
+    spec: Ints,
+    first: int,
+    last: int,
+    fact_starts: Ints,
+    fact_rows: Ints,
+    request_starts: Ints,
+    request_rows: Ints,
+    kill_starts: Ints,
+    kill_rows: Ints,
+    events: Ints,
+    knowns: Ints,
+    seqs: Ints,
+    deads: Ints,
+    values: Floats,
+    as_of: Ints,
+    own: bool,
+    own_events: Ints,
+    own_values: Floats,
+    out: Floats,
+) -> None:
     """Answer every request of the entities first..last, each entity's facts and requests swept once.
 
     Parameters

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from hindcast.columns import Column, Frame, Kind
+from hindcast.columns import Column, Frame
 from hindcast.errors import ConfigError, DataError
 from hindcast.expressions import Expression
 from hindcast.facts.table import Table
@@ -153,8 +153,8 @@ class FeaturePlan:
                 if isinstance(feature, Window):
                     if feature.own and (target is None or table.name != target.name or not table.key):
                         raise ConfigError(
-                            f"window({table.name}): closed='right' adds the request's own fact, so it needs the target's "
-                            "own table, with a key."
+                            f"window({table.name}): closed='right' adds the request's own fact, so it needs "
+                            "the target's own table, with a key."
                         )
                     given = [(name, f"window of {table.name}") for name, _, _ in feature.names()]
                 else:
@@ -163,11 +163,13 @@ class FeaturePlan:
                 grouped.setdefault((table.name, feature.by, own, isinstance(feature, Latest)), []).append(feature)
                 asked.update(dict.fromkeys(column for column, _ in feature.by))
                 if isinstance(feature, Window) and feature.own:
-                    read = [*table.key, feature.column, *(feature.where.names if feature.where else ())]
+                    read = [*(table.key or ()), feature.column, *(feature.where.names if feature.where else ())]
                     asked.update(dict.fromkeys(sorted({column for column in read if column})))
             for name, origin in given:
                 if name in origins:
-                    raise ConfigError(f"two features are called {name!r} ({origins[name]} and {origin}); use name= on one.")
+                    raise ConfigError(
+                        f"two features are called {name!r} ({origins[name]}, {origin}); use name= on one."
+                    )
                 names.append(name)
                 origins[name] = origin
         order: list[Transform] = []
@@ -210,7 +212,9 @@ def _asked(column: Column) -> Column:
     return column if column.kind in ("text", "time") else column.as_kind("number")
 
 
-def _sort(transforms: Mapping[str, Transform], origins: Mapping[str, str], asked: dict[str, None], order: list[Transform]) -> None:
+def _sort(
+    transforms: Mapping[str, Transform], origins: Mapping[str, str], asked: dict[str, None], order: list[Transform]
+) -> None:
     """Depth first, so that a transform stands after its inputs; what is no feature is asked of the request."""
     done: set[str] = set()
 
@@ -280,4 +284,3 @@ def _group(table: Table, by: tuple[tuple[str, str], ...], own: bool, members: It
     tables = [n for rows in (windows, wedges, sums, outputs) for row in rows for n in row]
     spec = np.array(head + tables, dtype=np.int64)
     return Group(table, by, own, tuple(slots), spec, tuple(names), tuple(texts))
-

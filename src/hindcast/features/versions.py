@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from hindcast.columns import Column
@@ -72,7 +74,7 @@ def _dense(values: np.ndarray, known: np.ndarray) -> tuple[Ints, int]:
     return result, len(distinct)
 
 
-def known_until(facts: Facts, key: tuple[str, ...] | None) -> Ints:
+def known_until(facts: Facts, key: Sequence[str] | None) -> Ints:
     """Until when each fact is visible: the known time of the next fact of its key, shape (n,).
 
     Precedence is (known time, sequence). A fact is visible at t when ``known < t <= known_until``; one that was

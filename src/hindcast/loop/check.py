@@ -65,7 +65,9 @@ def _no_future(system: System, facts: Mapping[str, Facts], requests: Frame, as_o
                 changed[feature] = changed.get(feature, 0) + wrong
     if changed:
         worst = max(changed, key=lambda feature: (changed[feature], feature))
-        return Verdict.failed(name, f"{worst} changed with the future in {changed[worst]} of {seen} values", changed=changed)
+        return Verdict.failed(
+            name, f"{worst} changed with the future in {changed[worst]} of {seen} values", changed=changed
+        )
     return Verdict.passed(name, f"{seen} requests, {len(cuts)} futures planted, no value changed", rows=seen)
 
 
@@ -116,7 +118,9 @@ def _online(system: System, history: History, facts: Mapping[str, Facts], sample
                 return Verdict.failed(
                     name, f"{feature} at {iso(now)} is {values[feature]!r} online and {expected!r} in batch"
                 )
-    return Verdict.passed(name, f"{len(rows)} requests x {len(system.plan.names)} features equal to the bit", rows=len(rows))
+    return Verdict.passed(
+        name, f"{len(rows)} requests x {len(system.plan.names)} features equal to the bit", rows=len(rows)
+    )
 
 
 def _row_by_row(system: System, history: History, rows: Ints) -> Verdict:

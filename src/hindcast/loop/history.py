@@ -75,7 +75,7 @@ class History:
         spine = make_spine(system.target, facts, until_us=until_us)
         if not len(spine):
             raise DataError(
-                f"system {system.name!r}: the facts of table {system.target.table.name!r} imply no request; is it empty, "
+                f"system {system.name!r}: the facts of table {system.target.table.name!r} imply no request; empty, "
                 f"or is every row published after its own as_of? {dict(spine.counts)}"
             )
         if progress:
@@ -84,7 +84,9 @@ class History:
         if progress:
             progress("features", len(spine), len(spine))
         inputs = features.having(**{LAST_LABEL: Column("number", spine.last_label())})
-        return History(system, spine, features, inputs, dict(fingerprints), {name: len(f) for name, f in sorted(facts.items())})
+        return History(
+            system, spine, features, inputs, dict(fingerprints), {name: len(f) for name, f in sorted(facts.items())}
+        )
 
     def __len__(self) -> int:
         return len(self.spine)

@@ -9,16 +9,16 @@ could read back from there.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 import numpy as np
 
 from hindcast.adapt import Policy, Retraining, Signal, TriggerState, retraining
 from hindcast.errors import DataError
-from hindcast.loop.trainer import Trained, Trainer
+from hindcast.loop.trainer import Trained
 from hindcast.loop.watch import DriftWatch, ScoreWatch, reference_of, score_reference_of
 from hindcast.loop.world import World
-from hindcast.models import read, write
+from hindcast.models import Model, read, write
 from hindcast.monitor import Alert, Reference, ScoreReference
 from hindcast.registry import Registry
 from hindcast.system import System
@@ -26,6 +26,12 @@ from hindcast.trial import Arm, CanaryEvidence, Look, Rollout, RolloutState, Sha
 from hindcast.values import NEVER, iso, moment_us
 
 __all__ = ["Loop"]
+
+
+class Trains(Protocol):
+    """What the loop asks of a trainer; see :class:`~hindcast.loop.trainer.Trainer`."""
+
+    def train(self, now_us: int, champion: Model | None = None, *, measured: bool = False) -> Trained: ...
 
 
 @dataclass
@@ -45,7 +51,7 @@ class Loop:
     ----------
     system : System
     world : World
-    trainer : Trainer
+    trainer : Trainer, or another that trains
     registry : Registry
         Versions and roles, over the ledger.
     policy : Policy
@@ -58,7 +64,7 @@ class Loop:
 
     system: System
     world: World
-    trainer: Trainer
+    trainer: Trains
     registry: Registry
     policy: Policy
     until_us: int = NEVER
@@ -328,7 +334,4 @@ class Loop:
     # ---- telling --------------------------------------------------------------------------------------------
 
     def _write(self, kind: str, body: dict[str, Any], at_us: int) -> None:
-        self.registry.ledger.append(
-            kind, body, at_us=at_us, system=self.system.name, target=self.system.target.name
-        )
-
+        self.registry.ledger.append(kind, body, at_us=at_us, system=self.system.name, target=self.system.target.name)

@@ -111,7 +111,8 @@ def replay(
     if rows.stop <= rows.start:
         first, last = iso(int(history.as_of[0])), iso(int(history.as_of[-1]))
         raise ConfigError(
-            f"no request is asked between {iso(since_us)} and {iso(until_us)}; the facts imply requests from {first} to {last}."
+            f"no request is asked between {iso(since_us)} and {iso(until_us)}; the facts imply requests from {first} "
+            f"to {last}."
         )
     answers: dict[tuple[int, int], Floats] = {}
     found: dict[str, Replayed] = {}

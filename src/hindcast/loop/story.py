@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -55,7 +56,7 @@ def tell(replays: Mapping[str, Replayed], trainer: Trainer) -> dict[str, Any]:
         "maturity_s": _seconds(history.maturity_us(first.until_us)),
         "rows": {
             **dict(history.rows),
-            "requests": int(len(label)),
+            "requests": len(label),
             "scored": int(scored.sum()),
             "unlabelled": int((~scored).sum()),
         },
@@ -86,7 +87,7 @@ def tell(replays: Mapping[str, Replayed], trainer: Trainer) -> dict[str, Any]:
         "baselines": floors,
         "assumptions": summary["assumptions"],
         "exactness": _exactness(),
-        "compute": {"trainings": len(trainer.moments), "requests": int(len(label)), "policies": len(replays)},
+        "compute": {"trainings": len(trainer.moments), "requests": len(label), "policies": len(replays)},
     }
 
 
@@ -161,7 +162,7 @@ def _daily(replayed: Replayed, scored: Bools, day: Ints) -> dict[str, list[Any]]
     value = goal.value(goal.decide(np.nan_to_num(p)), label)
     found: dict[str, list[Any]] = {n: [] for n in ("days", "value", "requests", "log_loss", "auc", "version")}
     cuts = [*np.flatnonzero(np.diff(day, prepend=day[0] - 1)).tolist(), len(day)]
-    for first, last in zip(cuts, cuts[1:], strict=False):
+    for first, last in pairwise(cuts):
         rows = slice(first, last)
         known = scored[rows]
         y, q = label[rows][known], p[rows][known]
@@ -185,10 +186,8 @@ _TOLD = {
 
 
 def _decisions(name: str, replayed: Replayed) -> list[dict[str, Any]]:
-    found = []
-    for entry in replayed.entries("promotion", "rollback", "retraining", "alert", "version", "training", "trial"):
-        found.append({"at": iso(entry.at_us), "kind": entry.kind, "policy": name, "text": _sentence(entry)})
-    return found
+    told = replayed.entries(*_TOLD, "trial")
+    return [{"at": iso(e.at_us), "kind": e.kind, "policy": name, "text": _sentence(e)} for e in told]
 
 
 def _sentence(entry: Entry) -> str:
@@ -233,8 +232,14 @@ def _drift(replayed: Replayed) -> dict[str, Any]:
                 table[name, at] = worst[i, j]
     days.sort()
     effect = [[_r(table.get((name, at), math.nan), 3) for at in days] for name in names]
-    order = sorted(range(len(names)), key=lambda i: (-max([e for e in effect[i] if e is not None], default=0.0), names[i]))
-    return {"days": [_date(d) for d in days], "features": [names[i] for i in order], "effect": [effect[i] for i in order]}
+    order = sorted(
+        range(len(names)), key=lambda i: (-max([e for e in effect[i] if e is not None], default=0.0), names[i])
+    )
+    return {
+        "days": [_date(d) for d in days],
+        "features": [names[i] for i in order],
+        "effect": [effect[i] for i in order],
+    }
 
 
 def _calibration(replayed: Replayed, scored: Bools) -> list[dict[str, Any]]:
@@ -330,7 +335,7 @@ def _exactness() -> list[dict[str, str]]:
         {
             "figure": "Intervals and the gain of renewing",
             "kind": "estimate",
-            "why": "days are drawn with replacement: how far the figures could differ in another half-year like this one",
+            "why": "days are drawn with replacement: how far they could differ in another such stretch",
         },
         {
             "figure": "What people would have done differently",

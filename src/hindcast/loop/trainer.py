@@ -140,7 +140,7 @@ class Trainer:
         if min(len(split.train), len(split.validation)) < plan.min_rows:
             raise DataError(
                 f"system {system.name!r} at {iso(now_us)}: {len(split.train)} matured rows to learn from before "
-                f"{iso(start)} and {len(split.validation)} to judge on after it; both must be at least {plan.min_rows}. "
+                f"{iso(start)} and {len(split.validation)} to judge on after it, both at least {plan.min_rows}. "
                 f"Start later, shorten Training(validation={duration_text(plan.validation_us)}), or lower min_rows. "
                 f"Counts: {dict(rows.counts)}"
             )
@@ -157,7 +157,9 @@ class Trainer:
         scores = {name: self._scores(labels, p) for name, p in answers.items()}
         servable = [name for name, model in models.items() if model.kind not in BASELINES]
         if not servable:
-            raise DataError(f"system {system.name!r} declares only baselines; add hindcast.logistic() or hindcast.lightgbm().")
+            raise DataError(
+                f"system {system.name!r} declares only baselines; add hindcast.logistic() or hindcast.lightgbm()."
+            )
         chosen = min(servable, key=lambda name: (scores[name]["log_loss"], name))
         final = models[chosen]
         if plan.refit:
@@ -188,7 +190,19 @@ class Trainer:
         self.trainings = min(self.trainings, before + 1)
         floors = {name: model for name, model in models.items() if model.kind in BASELINES}
         return Trained(
-            now_us, final, floors, chosen, rows.name, scores, tuple(found), verdict, rows, split, answers[chosen], rows.manifest, size
+            now_us,
+            final,
+            floors,
+            chosen,
+            rows.name,
+            scores,
+            tuple(found),
+            verdict,
+            rows,
+            split,
+            answers[chosen],
+            rows.manifest,
+            size,
         )
 
     def _places(self, rows: TrainingSet) -> Any:
@@ -201,9 +215,7 @@ class Trainer:
         goal = self.system.goal
         return {**found, "value": float(goal.value(goal.decide(probability), label).mean())}
 
-    def _fit(
-        self, learner: Learner, rows: TrainingSet, inputs: Frame, part: Any, name: str, until_us: int
-    ) -> Model:
+    def _fit(self, learner: Learner, rows: TrainingSet, inputs: Frame, part: Any, name: str, until_us: int) -> Model:
         """The learner's model on `part` of the rows, read back where it was made before."""
         key = digest(
             {

@@ -43,10 +43,15 @@ def run_up(assembly: Assembly, *, host: str, port: int, token: str | None) -> No
     server = subprocess.Popen(command, env=environment, start_new_session=True)
     try:
         loop = open_loop(assembly)
-        print(f"the loop turns: it looks every {assembly.system.monitoring.every}, next at {iso(loop.next_tick())}", flush=True)
+        print(
+            f"the loop turns: it looks every {assembly.system.monitoring.every}, next at {iso(loop.next_tick())}",
+            flush=True,
+        )
         while not stop.is_set():
             if server.poll() is not None:
-                raise StateError(f"the server stopped by itself with exit code {server.returncode}; see its message above.")
+                raise StateError(
+                    f"the server stopped by itself with exit code {server.returncode}; see its message above."
+                )
             while (at := loop.next_tick()) <= assembly.clock.now_us() and not stop.is_set():
                 try:
                     loop.tick(at)

@@ -94,7 +94,7 @@ class DriftWatch:
         return due
 
     def by_day(self, now_us: int) -> tuple[Ints, list[str], Floats]:
-        """The greatest effect over its threshold per day and feature, of looks up to `now_us`: (days, names, ratios)."""
+        """Per feature and day the greatest effect over its threshold, up to `now_us`: (days, names, ratios)."""
         names = list(dict.fromkeys(name for look in self.looks for name, _ in look.tests))
         days = sorted({int(t) // DAY_US for look in self.looks for t in look.at_us.tolist() if t <= now_us})
         worst = np.full((len(names), len(days)), np.nan)

@@ -74,9 +74,7 @@ class ReplayWorld:
         model alone.
     """
 
-    def __init__(
-        self, history: History, since_us: int, answers: dict[tuple[int, int], Floats] | None = None
-    ) -> None:
+    def __init__(self, history: History, since_us: int, answers: dict[tuple[int, int], Floats] | None = None) -> None:
         self.history = history
         self.models: dict[str, Model] = {}
         self.since_us = since_us

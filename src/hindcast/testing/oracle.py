@@ -39,14 +39,15 @@ def visible_versions(facts: Facts, table: Table, t: int) -> list[dict[str, Any]]
     for row in seen:
         key = tuple(row[name] for name in table.key)
         identity = (*key, row["_seq"]) if None in key else key
-        if identity not in newest or (row["_known"], row["_seq"]) > (newest[identity]["_known"], newest[identity]["_seq"]):
+        if identity not in newest or (row["_known"], row["_seq"]) > (
+            newest[identity]["_known"],
+            newest[identity]["_seq"],
+        ):
             newest[identity] = row
     return [row for row in newest.values() if not row["_retract"]]
 
 
-def feature_oracle(
-    feature: Latest | Window, facts: Facts, request: Mapping[str, Any], t: int
-) -> dict[str, Any]:
+def feature_oracle(feature: Latest | Window, facts: Facts, request: Mapping[str, Any], t: int) -> dict[str, Any]:
     """The values of one definition for one request at `t`, by name; null is None."""
     table = feature.table
     asked = tuple(request[a] for a, _ in feature.by)
