@@ -87,9 +87,9 @@ def test_a_season_of_another_base_rate_is_no_decay():
     ("metric", "sicken"),
     [
         ("auc", lambda y, p, rng: (y, rng.permutation(p))),
-        ("calibration", lambda y, p, rng: (y, np.clip(p * 1.6, 0, 1))),
-        ("value", lambda y, p, rng: (y, p * 0.3)),
-        ("skill", lambda y, p, rng: ((rng.random(y.size) < 0.3).astype(float), p)),
+        ("calibration", lambda y, p, rng: (y, p * 0.3)),
+        ("value", lambda y, p, rng: (y, np.clip(p * 1.6, 0, 1))),
+        ("log_loss", lambda y, p, rng: ((rng.random(y.size) < 0.3).astype(float), p)),
     ],
 )
 def test_a_sick_model_is_told_once_with_its_figures(metric, sicken):
@@ -105,6 +105,31 @@ def test_a_sick_model_is_told_once_with_its_figures(metric, sicken):
     assert alerts[0].effect > alerts[0].threshold >= alerts[0].floor
     assert alerts[0].evidence["least"] > 0
     json.dumps(alerts[0].body(), allow_nan=False)
+
+
+def test_a_calm_season_is_harder_and_no_decay():
+    y, p, as_of, known = rows(60, per_day=200, seed=4)
+    rng = np.random.default_rng(0)
+    p = 1 / (1 + np.exp(-(-2.2 + 0.4 * (np.log(p / (1 - p)) + 1.2))))
+    y = (rng.random(y.size) < p).astype(float)
+    monitor = PerformanceMonitor(reference(), maturity="18h", start_us=0)
+    monitor.observe(y, p, as_of, known)
+    found = monitor.look(daily(14, 60))
+    assert np.nanmax(found.values["auc"]) < reference().values["auc"] - 0.1
+    assert found.alerts == ()
+
+
+def test_gaps_are_those_of_the_probabilities_taken_at_their_word():
+    y, p, as_of, _ = rows(30, per_day=50)
+    found = ScoreReference.learn(y, p, as_of, goal=GOAL)
+    drawn = np.tile(p, 400) > np.random.default_rng(0).random(400 * p.size)
+    label, chance = drawn.astype(float), np.tile(p, 400)
+    assert found.gaps["auc"] == pytest.approx(m.auc(label, chance) - m.auc(y, p), abs=3e-3)
+    assert found.gaps["log_loss"] == pytest.approx(m.log_loss(y, p) - m.log_loss(label, chance), abs=3e-3)
+    per_row = m.total_value(y, p, GOAL) / y.size
+    promised = m.total_value(label, chance, GOAL) / label.size
+    assert found.gain_per_row == pytest.approx(per_row)
+    assert found.gaps["value"] == pytest.approx((promised - per_row) / per_row, abs=1e-2)
 
 
 @given(st.lists(st.integers(1, 60), min_size=1, max_size=10), st.integers(1, 4), st.booleans())

@@ -7,7 +7,8 @@ live windows against it; a performance monitor scores rows as their labels matur
 from hindcast.monitor.alerts import Alert, CoolDown
 from hindcast.monitor.drift import DriftMonitor, Looks
 from hindcast.monitor.performance import DECAY_FLOORS, PerformanceMonitor, ScoreLooks, ScoreReference
-from hindcast.monitor.profiles import FLOORS, PREDICTION, REQUESTS, Profile, Reference, Threshold
+from hindcast.monitor.profiles import FLOORS, PREDICTION, REQUESTS, Profile, Reference
+from hindcast.monitor.thresholds import Threshold
 
 __all__ = [
     "DECAY_FLOORS",

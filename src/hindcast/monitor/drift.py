@@ -18,7 +18,8 @@ from hindcast.errors import DataError
 from hindcast.metrics.divergence import psi
 from hindcast.monitor.alerts import Alert, CoolDown, Severity
 from hindcast.monitor.bins import Codes
-from hindcast.monitor.profiles import REQUESTS, Profile, Reference, Threshold, mixture, volume_effect, watched
+from hindcast.monitor.profiles import REQUESTS, Profile, Reference, mixture, volume_effect, watched
+from hindcast.monitor.thresholds import Threshold
 from hindcast.monitor.windows import Windows, check_forward
 from hindcast.values import Duration, Floats, Ints, duration_text, duration_us
 

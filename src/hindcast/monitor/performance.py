@@ -1,18 +1,26 @@
 """Is the model still as good as when it was judged? Scores of matured rows over sliding windows, against a reference.
 
-Four scores are watched that stay put when only the base rate moves with the season, which a plain log loss does not:
+A calm month is harder to rank than a month of storms, so a model's plain scores rise and fall with the season though
+nothing is wrong with it. What decay means is that the model is worse than *it says itself*: its own probabilities
+tell what AUC, log loss and value to expect of a window if they were true. The gap between that and what happened is
+held against the same gap in the reference.
 
-===========  =============================================================  ===========================
-metric       what it is                                                     decay is
-===========  =============================================================  ===========================
-auc          ranking                                                        a fall
-skill        part of the base rate's log loss that the model takes away     a fall
-calibration  mean probability minus observed rate                           a move to either side
-value        value gained, as part of what perfect decisions would gain     a fall
-===========  =============================================================  ===========================
+===========  ================================================  =======================================
+metric       gap                                               unit
+===========  ================================================  =======================================
+auc          expected minus realised                           probability of a right order
+log_loss     realised minus expected                           nats
+calibration  mean probability minus observed rate, both sides  probability
+value        expected minus realised gain over inaction        part of the reference's gain per row
+===========  ================================================  =======================================
 
-A row enters a window when it became usable: mature (``as_of + maturity``) and its label known. All scores are read
-off sums, so that a window is the sum of its days and an interval comes from drawing days.
+A row enters a window when it became usable: mature (``as_of + maturity``) and its label known. All is read off sums,
+so that a window is the sum of its days and an interval comes from drawing days.
+
+References
+----------
+Garg et al., "Leveraging Unlabeled Data to Predict Out-of-Distribution Performance", ICLR 2022, on scores that a
+model's own confidence lets expect.
 """
 
 from __future__ import annotations
@@ -26,21 +34,29 @@ from typing import Any
 import numpy as np
 
 from hindcast.errors import ArtifactError, ConfigError, DataError, UnknownName
-from hindcast.metrics import Goal, block_draws, log_losses
+from hindcast.metrics import Goal
 from hindcast.metrics.rows import block_numbers, paired
 from hindcast.monitor.alerts import Alert, CoolDown
+from hindcast.monitor.gaps import (
+    SCORES,
+    WATCHED,
+    day_sums,
+    drawn_sums,
+    ripples,
+    standard_error,
+    sums_to_gaps,
+    sums_to_scores,
+)
 from hindcast.monitor.windows import check_forward
 from hindcast.values import DAY_US, Duration, Floats, Ints, duration_text, duration_us
 
 __all__ = ["DECAY_FLOORS", "PerformanceMonitor", "ScoreLooks", "ScoreReference"]
 
-DECAY_FLOORS: dict[str, float] = {"auc": 0.02, "skill": 0.04, "calibration": 0.04, "value": 0.08}
-"""The least decay worth an alert, per metric."""
+DECAY_FLOORS: dict[str, float] = {"auc": 0.02, "log_loss": 0.015, "calibration": 0.04, "value": 0.15}
+"""The least growth of a gap worth an alert, per metric; units in the module's table."""
 
-_METRICS = ("auc", "skill", "calibration", "value")
 _FORMAT = 1
 _BINS = 128
-_DRAWS = 200
 _SIDE = 20
 _BLOCKS = 4
 _QUARTER_US = 91 * DAY_US
@@ -59,10 +75,15 @@ class ScoreReference:
         Bounds of the probability's bins in which the ranking is counted.
     goal : Goal or None
         Without one, `value` is not judged.
-    values, errors : dict of str to float
-        Each metric and its standard error by blocks of days.
+    values : dict of str to float
+        The scores: auc, log_loss, skill, calibration, and value as part of what perfect decisions would gain.
+    gain_per_row : float
+        Value gained over inaction per row, in the goal's unit: what the gap of `value` is measured in.
+    gaps, errors : dict of str to float
+        Each metric's gap to what the probabilities let expect, and its standard error by blocks of days.
     thresholds : dict of str to float
-        The decay to exceed: the floor, or the largest that a window of the reference shows against the rest of it.
+        The growth of the gap to exceed: the floor, or the largest that a window of the reference shows against the
+        rest of it.
     floors : dict of str to float
         The declared least decays.
     window_us : int
@@ -74,6 +95,8 @@ class ScoreReference:
     edges: Floats
     goal: Goal | None
     values: Mapping[str, float]
+    gain_per_row: float
+    gaps: Mapping[str, float]
     errors: Mapping[str, float]
     thresholds: Mapping[str, float]
     floors: Mapping[str, float]
@@ -130,17 +153,23 @@ class ScoreReference:
                 f"pass {_BLOCKS} days and {_SIDE} rows of either class at least."
             )
         edges = np.unique(np.quantile(p, [k / _BINS for k in range(1, _BINS)], method="inverted_cdf"))
-        sums = _day_sums(y, p, codes, days, edges, goal)
-        whole = _read(sums.sum(axis=0, keepdims=True))
-        draws = _read(_drawn(sums, seed))
-        values = {name: float(whole[name][0]) for name in _METRICS}
-        errors = {name: _error(draws[name], days) for name in _METRICS}
+        sums = day_sums(y, p, codes, days, edges, goal)
+        whole = sums.sum(axis=0, keepdims=True)
+        values = {name: float(score[0]) for name, score in sums_to_scores(whole).items()}
+        gained = float(whole[0, 4] / whole[0, 0])
+        per_row = gained if gained > 0 else math.nan
+        gaps = {name: float(gap[0]) for name, gap in sums_to_gaps(whole, per_row).items()}
+        errors = {
+            name: standard_error(gap, days) for name, gap in sums_to_gaps(drawn_sums(sums, seed), per_row).items()
+        }
         limits = {**DECAY_FLOORS, **(floors or {})}
-        ripples = _ripples(sums, np.unique(moments // DAY_US), window_us // DAY_US)
-        thresholds = {name: max(limits[name], ripples[name]) for name in _METRICS}
-        judgements = len(_METRICS) * max(1.0, _QUARTER_US / window_us) * _OVERLAP
+        grown = ripples(sums, np.unique(moments // DAY_US), window_us // DAY_US, per_row)
+        thresholds = {name: max(limits[name], grown[name]) for name in WATCHED}
+        judgements = len(WATCHED) * max(1.0, _QUARTER_US / window_us) * _OVERLAP
         confidence = 1.0 - min(0.1, false_alarms / judgements)
-        return ScoreReference(edges, goal, values, errors, thresholds, limits, window_us, confidence, int(y.size))
+        return ScoreReference(
+            edges, goal, values, per_row, gaps, errors, thresholds, limits, window_us, confidence, int(y.size)
+        )
 
     def to_plain(self) -> dict[str, Any]:
         """Plain data that JSON holds; NaN as null."""
@@ -149,6 +178,8 @@ class ScoreReference:
             "edges": self.edges.tolist(),
             "goal": None if self.goal is None else self.goal.describe(),
             "values": {k: _null(v) for k, v in self.values.items()},
+            "gain_per_row": _null(self.gain_per_row),
+            "gaps": {k: _null(v) for k, v in self.gaps.items()},
             "errors": {k: _null(v) for k, v in self.errors.items()},
             "thresholds": dict(self.thresholds),
             "floors": dict(self.floors),
@@ -167,8 +198,10 @@ class ScoreReference:
         return ScoreReference(
             np.array(plain["edges"], dtype=np.float64),
             None if plain["goal"] is None else Goal(**plain["goal"]),
-            {k: math.nan if v is None else v for k, v in plain["values"].items()},
-            {k: math.nan if v is None else v for k, v in plain["errors"].items()},
+            _floats(plain["values"]),
+            math.nan if plain["gain_per_row"] is None else plain["gain_per_row"],
+            _floats(plain["gaps"]),
+            _floats(plain["errors"]),
             dict(plain["thresholds"]),
             dict(plain["floors"]),
             plain["window_us"],
@@ -183,9 +216,10 @@ class ScoreReference:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ScoreLooks:
-    """Scores over time; every array of `values`, `low` and `high` has shape (looks,), NaN where not judged.
+    """Scores over time; every array in a mapping has shape (looks,), NaN where not judged.
 
-    `values` has the watched metrics and besides `log_loss`; `low` and `high` bound them at 95 %.
+    `values` has auc, log_loss, skill, calibration and value (a part of what perfect decisions would gain); `low` and
+    `high` bound them at 95 %. `decay` has each watched metric's growth of the gap to the model's own expectation.
     """
 
     at_us: Ints
@@ -193,6 +227,7 @@ class ScoreLooks:
     values: Mapping[str, Floats]
     low: Mapping[str, Floats]
     high: Mapping[str, Floats]
+    decay: Mapping[str, Floats]
     alerts: tuple[Alert, ...]
 
 
@@ -212,6 +247,18 @@ class PerformanceMonitor:
         the day on which the first observed row became usable.
     again, quiet : durations, default "28d", "3d"
         See :class:`~hindcast.monitor.DriftMonitor`.
+
+    Examples
+    --------
+    >>> rng = np.random.default_rng(0)
+    >>> as_of = np.arange(0, 60 * DAY_US, DAY_US // 100)
+    >>> chance = rng.beta(1, 3, as_of.size)
+    >>> label = (rng.random(as_of.size) < chance).astype(float)
+    >>> reference = ScoreReference.learn(label, chance, as_of)
+    >>> monitor = PerformanceMonitor(reference, maturity="18h", start_us=0)
+    >>> monitor.observe(label, chance[::-1], as_of, as_of + DAY_US // 2)
+    >>> monitor.look([20 * DAY_US]).alerts[0].features
+    ('auc', 'log_loss')
     """
 
     def __init__(
@@ -262,8 +309,8 @@ class PerformanceMonitor:
         start = self.start_us if self.start_us is not None else 1 << 62
         first = np.searchsorted(usable, moments - window_us)
         last = np.searchsorted(usable, moments)
-        names = (*_METRICS, "log_loss")
-        values, low, high = ({name: np.full(moments.size, np.nan) for name in names} for _ in range(3))
+        values, low, high = ({name: np.full(moments.size, np.nan) for name in SCORES} for _ in range(3))
+        decay = {name: np.full(moments.size, np.nan) for name in WATCHED}
         alerts = []
         for look, at in enumerate(moments.tolist()):
             rows = slice(int(first[look]), int(last[look]))
@@ -271,19 +318,20 @@ class PerformanceMonitor:
                 continue
             days = window_us // DAY_US
             codes = (usable[rows] - (at - window_us)) // DAY_US
-            sums = _day_sums(label[rows], probability[rows], codes, days, self.reference.edges, self.reference.goal)
+            sums = day_sums(label[rows], probability[rows], codes, days, self.reference.edges, self.reference.goal)
             sums = sums[sums[:, 0] > 0]
             if len(sums) < _BLOCKS:
                 continue
-            found = _read(sums.sum(axis=0, keepdims=True))
-            drawn = _read(_drawn(sums, 0))
-            errors = {}
-            for name in names:
-                value = float(found[name][0])
-                errors[name] = _error(drawn[name], len(sums))
-                values[name][look] = value
-                low[name][look], high[name][look] = value - _Z * errors[name], value + _Z * errors[name]
-            alert = self._judge(at, {name: float(found[name][0]) for name in names}, errors, int(label[rows].size))
+            whole, drawn = sums.sum(axis=0, keepdims=True), drawn_sums(sums, 0)
+            found = {name: float(score[0]) for name, score in sums_to_scores(whole).items()}
+            for name, score in sums_to_scores(drawn).items():
+                error = standard_error(score, len(sums))
+                values[name][look] = found[name]
+                low[name][look], high[name][look] = found[name] - _Z * error, found[name] + _Z * error
+            grown, errors = self._growth(whole, drawn, len(sums))
+            for name in WATCHED:
+                decay[name][look] = grown[name]
+            alert = self._judge(at, found, grown, errors, rows.stop - rows.start)
             if alert is not None:
                 alerts.append(alert)
         if moments.size:
@@ -291,24 +339,34 @@ class PerformanceMonitor:
             keep = self._usable >= self._last_us - window_us
             self._label, self._probability = self._label[keep], self._probability[keep]
             self._usable = self._usable[keep]
-        return ScoreLooks(moments, last - first, values, low, high, tuple(alerts))
+        return ScoreLooks(moments, last - first, values, low, high, decay, tuple(alerts))
 
-    def _judge(self, at: int, found: Mapping[str, float], errors: Mapping[str, float], rows: int) -> Alert | None:
+    def _growth(self, whole: Floats, drawn: Floats, days: int) -> tuple[dict[str, float], dict[str, float]]:
+        """How much each gap grew since the reference, and the standard error of that."""
+        reference = self.reference
+        gaps, draws = sums_to_gaps(whole, reference.gain_per_row), sums_to_gaps(drawn, reference.gain_per_row)
+        grown = {name: float(gaps[name][0]) - reference.gaps[name] for name in WATCHED}
+        grown["calibration"] = abs(grown["calibration"])
+        errors = {name: math.hypot(reference.errors[name], standard_error(draws[name], days)) for name in WATCHED}
+        return grown, errors
+
+    def _judge(
+        self, at: int, found: Mapping[str, float], grown: Mapping[str, float], errors: Mapping[str, float], rows: int
+    ) -> Alert | None:
         """One alert for all metrics that decayed at this look, the worst first."""
         from statistics import NormalDist
 
         reference = self.reference
         z = NormalDist().inv_cdf(reference.confidence)
         decayed = []
-        for name in _METRICS:
-            fall = reference.values[name] - found[name]
-            effect = abs(fall) if name == "calibration" else fall
-            error = math.hypot(reference.errors[name], errors[name])
-            over = effect > reference.thresholds[name] and effect - z * error > 0.0  # NaN is never over
-            if not over and effect > _NEARLY * reference.thresholds[name]:
-                self._cool.lasts(name, at)
+        for name in WATCHED:
+            effect, threshold = grown[name], reference.thresholds[name]
+            least = effect - z * errors[name]
+            over = effect > threshold and least > 0.0  # NaN is never over
             if over and self._cool.speaks(name, at):
-                decayed.append((effect / reference.thresholds[name], name, effect, effect - z * error))
+                decayed.append((effect / threshold, name, effect, least))
+            elif not over and effect > _NEARLY * threshold:
+                self._cool.lasts(name, at)
         if not decayed:
             return None
         decayed.sort(key=lambda entry: (-entry[0], entry[1]))
@@ -326,13 +384,15 @@ class PerformanceMonitor:
             reference.floors[name],
             reference.window_us,
             tuple(entry[1] for entry in decayed),
-            f"{name} is {found[name]:.3f} on the {rows} rows that matured in the last {window}, "
-            f"{reference.values[name]:.3f} when the model was judged: {effect:.3f} off, threshold {threshold:.3f}.",
+            f"{name} is {found[name]:.3f} on the {rows} rows that matured in the last {window} "
+            f"({reference.values[name]:.3f} when the model was judged), {effect:.3f} worse than its own probabilities "
+            f"let expect, threshold {threshold:.3f}.",
             "Look at the drift of features at the same time; retrain, and judge the new model against this one.",
             {
                 "rows": rows,
                 "least": least,
                 "confidence": reference.confidence,
+                "decay": {k: _null(v) for k, v in grown.items()},
                 "window": {k: _null(v) for k, v in found.items()},
                 "reference": {k: _null(v) for k, v in reference.values.items()},
             },
@@ -351,82 +411,6 @@ class PerformanceMonitor:
         self._last_us = state["last_us"]
 
 
-# ---- scores from sums -------------------------------------------------------------------------------------------
-
-
-def _day_sums(y: Floats, p: Floats, codes: Ints, days: int, edges: Floats, goal: Goal | None) -> Floats:
-    """Per day: rows, positives, probabilities, losses, value gained over inaction, the most that could be gained;
-    then negatives and positives per bin of the probability; shape (days, 6 + 2 * bins)."""
-    bins = len(edges) + 1
-    gained = possible = np.full(y.size, np.nan)
-    if goal is not None:
-        inaction = goal.inaction(y)
-        gained = goal.value(goal.decide(p), y) - inaction
-        possible = goal.value(y == 1.0, y) - inaction
-    parts = [np.bincount(codes, weights=w, minlength=days) for w in (None, y, p, log_losses(y, p), gained, possible)]
-    cell = codes * (2 * bins) + np.searchsorted(edges, p, side="left") + bins * (y == 1.0)
-    ranks = np.bincount(cell, minlength=days * 2 * bins).reshape(days, 2 * bins)
-    return np.concatenate([np.stack(parts, axis=1), ranks], axis=1).astype(np.float64)
-
-
-def _ratio(part: Floats, whole: Floats) -> Floats:
-    result = np.full(part.shape, np.nan)
-    np.divide(part, whole, out=result, where=whole > 0)
-    return result
-
-
-def _read(sums: Floats) -> dict[str, Floats]:
-    """Scores of sums, shape (k,) each."""
-    n, y, p, loss, gained, possible = sums[:, :6].T
-    half = (sums.shape[1] - 6) // 2
-    negative, positive = sums[:, 6 : 6 + half], sums[:, 6 + half :]
-    below = np.cumsum(negative, axis=1) - negative / 2.0
-    both = (y > 0) & (y < n)
-    rate = np.where(both, _ratio(y, n), 0.5)
-    chance = -(rate * np.log(rate) + (1.0 - rate) * np.log(1.0 - rate))
-    return {
-        "auc": _ratio((positive * below).sum(axis=1), y * (n - y)),
-        "skill": np.where(both, 1.0 - _ratio(loss, n) / chance, np.nan),
-        "calibration": _ratio(p - y, n),
-        "value": _ratio(gained, possible),
-        "log_loss": _ratio(loss, n),
-    }
-
-
-def _drawn(sums: Floats, seed: int) -> Floats:
-    """Sums over drawn days, shape (draws, k); added day by day, so that the bits depend on nothing else."""
-    weights = block_draws(len(sums), _DRAWS, seed)
-    total = np.zeros((_DRAWS, sums.shape[1]))
-    for day, row in enumerate(sums):
-        total += weights[:, day, None] * row
-    return total
-
-
-def _error(draws: Floats, days: int) -> float:
-    """Standard error from the draws; NaN where more than one in twenty is undefined."""
-    known = draws[np.isfinite(draws)]
-    if known.size < 0.95 * draws.size or days < 2:
-        return math.nan
-    return float(known.std()) * math.sqrt(days / (days - 1.0))
-
-
-def _ripples(sums: Floats, days: Ints, length: int) -> dict[str, float]:
-    """The largest decay that a window of the reference shows against the rest; 0 where it is too short to say."""
-    calendar = np.zeros((int(days[-1] - days[0]) + 1, sums.shape[1]))
-    calendar[days - days[0]] = sums
-    if len(calendar) < 2 * length:
-        return dict.fromkeys(_METRICS, 0.0)
-    running = np.concatenate([np.zeros((1, sums.shape[1])), np.cumsum(calendar, axis=0)])
-    window = running[length:] - running[:-length]
-    inside, rest = _read(window), _read(running[-1] - window)
-    worst = {}
-    for name in _METRICS:
-        fall = rest[name] - inside[name]
-        fall = np.abs(fall) if name == "calibration" else fall
-        worst[name] = max(0.0, float(np.nanmax(fall))) if np.isfinite(fall).any() else 0.0
-    return worst
-
-
 def _judgeable(label: Floats) -> bool:
     positives = float(label.sum())
     return min(positives, label.size - positives) >= _SIDE
@@ -434,3 +418,7 @@ def _judgeable(label: Floats) -> bool:
 
 def _null(value: float) -> float | None:
     return value if math.isfinite(value) else None
+
+
+def _floats(plain: Mapping[str, float | None]) -> dict[str, float]:
+    return {name: math.nan if value is None else value for name, value in plain.items()}

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
@@ -23,9 +23,10 @@ from hindcast.columns import Column, Frame
 from hindcast.errors import ArtifactError, ConfigError, DataError, UnknownName
 from hindcast.monitor.bins import Bins, Codes
 from hindcast.monitor.season import Season, Volume
+from hindcast.monitor.thresholds import Rarity, Threshold
 from hindcast.values import DAY_US, Duration, Floats, Ints, duration_text, duration_us
 
-__all__ = ["FLOORS", "PREDICTION", "REQUESTS", "Profile", "Reference", "Threshold"]
+__all__ = ["FLOORS", "PREDICTION", "REQUESTS", "Profile", "Reference"]
 
 PREDICTION = "prediction"
 """The name under which the model's probability is watched beside the features."""
@@ -45,35 +46,10 @@ FLOORS: dict[str, float] = {
 _FORMAT = 1
 _FOLDS = 6
 _QUARTER_US = 91 * DAY_US
-_PEAKS = 0.85
 _LEAST_ROWS = 30.0
 _LEAST_WINDOWS = 10
 _SHRINK_ROWS = 50.0
 _SAMPLE = 100_000
-
-
-@dataclass(frozen=True, slots=True)
-class Threshold:
-    """What one statistic of one feature must exceed.
-
-    Parameters
-    ----------
-    level : float
-        The effect to exceed. NaN where nothing can be judged: the reference gave nothing to calibrate by, or its own
-        ripples already fill the statistic's range (days of one weather each are as far apart as days can be).
-    calibrated : float
-        The part of it that comes from the reference: the effect that its ripples are expected to exceed
-        ``budget / tests`` times a quarter, and at least the largest ripple seen.
-    floor : float
-        The declared least effect; `level` is the greater of the two.
-    largest : float
-        The largest effect among the reference's own windows.
-    """
-
-    level: float
-    calibrated: float
-    floor: float
-    largest: float
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -218,7 +194,7 @@ class Reference:
             bins = Bins.learn(column, sample)
             drafts.append((name, bins, *_replay(column, bins, kind, composition, grid, min_rows)))
         tests = 1 + sum(len(bins.statistics) for _, bins, *_ in drafts)
-        rarity = _Rarity(grid.per_window, _QUARTER_US / window_us, false_alarms / tests)
+        rarity = Rarity(grid.per_window, _QUARTER_US / window_us, false_alarms / tests)
         profiles = tuple(
             Profile(
                 name,
@@ -271,7 +247,7 @@ class Reference:
             "every_us": self.every_us,
             "season": {"zone": self.season.zone, "hours": self.season.hours, "weekdays": self.season.weekdays},
             "volume": self.volume.per_hour.tolist(),
-            "volume_threshold": _threshold_to_plain(self.volume_threshold),
+            "volume_threshold": self.volume_threshold.to_plain(),
             "min_rows": self.min_rows,
             "rows": self.rows,
             "start_us": self.start_us,
@@ -284,7 +260,7 @@ class Reference:
                     "bins": profile.bins.to_plain(),
                     "histogram": profile.histogram.astype(np.int64).tolist(),
                     "min_values": profile.min_values,
-                    "thresholds": {k: _threshold_to_plain(t) for k, t in profile.thresholds.items()},
+                    "thresholds": {k: t.to_plain() for k, t in profile.thresholds.items()},
                 }
                 for profile in self.profiles
             ],
@@ -311,12 +287,12 @@ class Reference:
                     Bins.from_plain(p["bins"]),
                     np.array(p["histogram"], dtype=np.float64),
                     p["min_values"],
-                    {k: _threshold_from_plain(t) for k, t in p["thresholds"].items()},
+                    {k: Threshold.from_plain(t) for k, t in p["thresholds"].items()},
                 )
                 for p in plain["profiles"]
             ),
             Volume(np.array(plain["volume"], dtype=np.float64)),
-            _threshold_from_plain(plain["volume_threshold"]),
+            Threshold.from_plain(plain["volume_threshold"]),
             plain["min_rows"],
             plain["rows"],
             plain["start_us"],
@@ -457,64 +433,3 @@ def volume_effect(rows: NDArray[Any], expected: Floats) -> Floats:
     """Absolute log of the rows over the rows expected, each with one added."""
     effect: Floats = np.abs(np.log((rows + 1.0) / (expected + 1.0)))
     return effect
-
-
-# ---- thresholds -----------------------------------------------------------------------------------------------
-
-
-def _surprise(x: Floats) -> Floats:
-    inside = np.clip(x, 0.0, 1.0 - 1e-12)
-    result: Floats = -np.log1p(-inside)
-    return result
-
-
-_SCALES: dict[str, tuple[Callable[[Floats], Floats], Callable[[float], float]]] = {
-    "shift": (np.sqrt, lambda z: z * z),
-    "shape": (_surprise, lambda z: -math.expm1(-z)),
-    "null_share": (_surprise, lambda z: -math.expm1(-z)),
-    "unseen_share": (_surprise, lambda z: -math.expm1(-z)),
-    "volume": (lambda x: x, lambda z: z),
-}
-"""A scale on which each statistic's tail is about exponential, and back."""
-_BOUNDED = frozenset({"shape", "null_share", "unseen_share"})
-_BLIND = 0.95
-
-
-@dataclass(frozen=True, slots=True)
-class _Rarity:
-    """How rare an exceedance must be: `budget` expected ones per quarter, of `quarter` windows side by side."""
-
-    per_window: int
-    quarter: float
-    budget: float
-
-    def threshold(self, statistic: str, effects: Floats, floor: float) -> Threshold:
-        """Peaks over a threshold: the largest effect of each window's length of looks, an exponential tail fitted to
-        their upper part (its mean excess made larger by its standard error), and the level of the wanted rarity."""
-        scaled, back = _SCALES[statistic]
-        known = np.isfinite(effects)
-        if not known.any():
-            return Threshold(math.nan, math.nan, floor, math.nan)
-        starts = np.arange(0, effects.size, self.per_window)
-        z = np.where(known, scaled(np.where(known, effects, 0.0)), -np.inf)
-        peaks = np.maximum.reduceat(z, starts)
-        peaks = peaks[np.isfinite(peaks)]
-        base = float(np.quantile(peaks, _PEAKS))
-        excess = peaks[peaks > base] - base
-        largest = level = float(peaks.max())
-        if excess.size:
-            mean = float(excess.mean()) * (1.0 + 1.0 / math.sqrt(excess.size))
-            per_quarter = self.quarter * excess.size / peaks.size
-            level = max(largest, base + mean * math.log(max(1.0, per_quarter / self.budget)))
-        calibrated = back(level)
-        blind = statistic in _BOUNDED and calibrated > _BLIND
-        return Threshold(math.nan if blind else max(calibrated, floor), calibrated, floor, back(largest))
-
-
-def _threshold_to_plain(threshold: Threshold) -> list[float | None]:
-    values = (threshold.level, threshold.calibrated, threshold.floor, threshold.largest)
-    return [value if math.isfinite(value) else None for value in values]
-
-
-def _threshold_from_plain(values: list[float | None]) -> Threshold:
-    return Threshold(*(math.nan if value is None else value for value in values))
