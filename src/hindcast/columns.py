@@ -189,7 +189,7 @@ class Column:
         return result
 
     def array(self) -> NDArray[Any]:
-        """What a row transform sees: float64 (NaN null) for number, integer, boolean; int64 for time; objects for text."""
+        """What a row transform sees: float64 with NaN for null; int64 for times without null; objects for text."""
         if self.kind == "text":
             return self.objects()
         if self.kind == "time" and self.valid is None:

@@ -157,10 +157,10 @@ def _check(node: ast.expr, text: str, names: set[str], depth: int) -> None:
         case ast.Compare(left=left, ops=[ast.Is() | ast.IsNot()], comparators=[ast.Constant(value=None)]):
             parts = [left]
         case ast.Compare(left=left, ops=ops, comparators=comparators):
-            for op in ops:
-                if isinstance(op, ast.In | ast.NotIn):
+            for compared in ops:
+                if isinstance(compared, ast.In | ast.NotIn):
                     raise refuse("'in' with something other than a list of numbers and texts, or in a chain")
-                if isinstance(op, ast.Is | ast.IsNot):
+                if isinstance(compared, ast.Is | ast.IsNot):
                     raise refuse("'is' with something other than None, or in a chain")
             parts = [left, *comparators]
         case ast.Call(func=ast.Name(id=function), args=arguments, keywords=[]) if function in _CALLS:

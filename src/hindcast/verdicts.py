@@ -6,9 +6,9 @@ never mistaken for good news.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from numbers import Real
 from typing import Any, Literal
 
 __all__ = ["Verdict"]
@@ -48,7 +48,7 @@ class Verdict:
     @staticmethod
     def passed(check: str, reason: str, **evidence: Any) -> Verdict:
         """A pass; evidence that is NaN turns it into unknown."""
-        missing = [name for name, value in evidence.items() if isinstance(value, float) and math.isnan(value)]
+        missing = [name for name, value in evidence.items() if isinstance(value, Real) and value != value]  # noqa: PLR0124
         if missing:
             return Verdict("unknown", check, f"{', '.join(missing)} is not a number; {reason}", evidence)
         return Verdict("pass", check, reason, evidence)
