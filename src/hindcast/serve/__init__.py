@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from hindcast.serve.app import Limits, build_app
+    from hindcast.serve.landing import Receipt
     from hindcast.serve.prediction_log import PredictionRecord, prediction_facts, prediction_table
     from hindcast.serve.predictor import Prediction, Predictor
     from hindcast.serve.run import run_server
-    from hindcast.serve.service import Ask, Receipt, Service, Settings
+    from hindcast.serve.service import Ask, Service, Settings
 
 _EXPORTS = {
     "Ask": "service",
@@ -23,7 +24,7 @@ _EXPORTS = {
     "Prediction": "predictor",
     "PredictionRecord": "prediction_log",
     "Predictor": "predictor",
-    "Receipt": "service",
+    "Receipt": "landing",
     "Service": "service",
     "Settings": "service",
     "build_app": "app",

@@ -11,7 +11,7 @@ from typing import Any
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -282,7 +282,12 @@ def build_app(
     }
     app = Starlette(
         routes=[Route(path, handler, methods=[method]) for path, (handler, method) in paths.items()],
-        exception_handlers={HindcastError: _failed, HttpError: _failed, HTTPException: _refused},
+        exception_handlers={
+            HindcastError: _failed,
+            HttpError: _failed,
+            HTTPException: _refused,
+            ClientDisconnect: _gone,
+        },
         lifespan=lifespan,
     )
     app.add_middleware(_Guard, face=face, token=token, paths=frozenset(paths))
@@ -299,6 +304,11 @@ async def _refused(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     body = {"error": {"type": "HttpError", "message": f"{error.detail}: {request.method} {request.url.path[:200]}"}}
     return _json(body, error.status_code, dict(error.headers or {}))
+
+
+async def _gone(request: Request, error: Exception) -> Response:
+    """Nobody is there to be answered."""
+    return Response(status_code=400)
 
 
 def _json(body: Any, status: int = 200, headers: dict[str, str] | None = None) -> Response:

@@ -13,10 +13,10 @@ from hindcast.errors import UnknownName
 from hindcast.facts.facts import Facts
 from hindcast.facts.table import Table
 from hindcast.serve.inputs import Misfit, checked_value, column_of
-from hindcast.serve.records import RefusedRow
+from hindcast.serve.records import FactsRecord, RefusedRow
 from hindcast.values import iso
 
-__all__ = ["Pushed", "facts_of_rows"]
+__all__ = ["Pushed", "Receipt", "facts_of_rows"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -38,6 +38,52 @@ class Pushed:
     refused: list[RefusedRow]
     absent: int
     future: int
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """What a push did, given when it is on the medium.
+
+    Attributes
+    ----------
+    accepted : int
+        Facts taken. Of a repeated push whose details are no longer kept: -1.
+    quarantined : int
+        Rows that were put aside.
+    refused : list of RefusedRow
+        The first hundred of them.
+    absent : int
+        Rows without an event time, which are no facts of this table.
+    future : int
+        Facts that will be known only later than they arrived.
+    arrival : int
+        Their arrival stamp.
+    repeated : bool
+        The same push had been taken before; nothing was done now.
+    """
+
+    table: str
+    accepted: int
+    quarantined: int
+    refused: list[RefusedRow]
+    absent: int
+    future: int
+    arrival: int
+    repeated: bool = False
+
+    @staticmethod
+    def of(record: FactsRecord, *, repeated: bool) -> Receipt:
+        """The receipt of a record."""
+        return Receipt(
+            record.table,
+            len(record),
+            len(record.refused),
+            record.refused[:100],
+            record.absent,
+            record.future,
+            record.stamp,
+            repeated,
+        )
 
 
 def facts_of_rows(

@@ -18,8 +18,9 @@ from hindcast.errors import (
     UnknownName,
 )
 from hindcast.serve.inputs import Scalar, checked_value
+from hindcast.serve.landing import Receipt
 from hindcast.serve.prediction_log import PredictionRecord
-from hindcast.serve.service import Ask, Receipt
+from hindcast.serve.service import Ask
 from hindcast.values import iso
 
 __all__ = [
@@ -141,7 +142,8 @@ def receipt_of(receipt: Receipt) -> dict[str, Any]:
         "accepted": receipt.accepted if receipt.accepted >= 0 else None,
         "absent": receipt.absent,
         "future": receipt.future,
-        "quarantined": _rows(receipt.refused),
+        "quarantined": receipt.quarantined,
+        "refused": _rows(receipt.refused),
         "arrival": iso(receipt.arrival),
         "repeated": receipt.repeated,
     }

@@ -19,10 +19,11 @@ from hindcast.facts.table import Table
 from hindcast.features.online import OnlineFeatures
 from hindcast.features.plan import FeaturePlan
 from hindcast.serve.drain import Drain
+from hindcast.serve.landing import Receipt
 from hindcast.serve.prediction_log import PredictionRecord
 from hindcast.serve.records import DRAIN, DRAINED, FACTS, PREDICTION, DrainedRecord, DrainRecord, FactsRecord, unpacked
 
-__all__ = ["Answers", "Journaled", "clock_after", "finish_drains", "fold", "journaled"]
+__all__ = ["Answers", "Journaled", "PushAnswer", "clock_after", "finish_drains", "fold", "journaled"]
 
 _Value = TypeVar("_Value")
 
@@ -55,6 +56,18 @@ class Answers(Generic[_Value]):
         return len(self._of)
 
 
+@dataclass(frozen=True, slots=True)
+class PushAnswer:
+    """What was answered to a push, and a digest of what it sent."""
+
+    content: bytes
+    receipt: Receipt
+
+    @staticmethod
+    def of(record: FactsRecord) -> PushAnswer:
+        return PushAnswer(record.content, Receipt.of(record, repeated=True))
+
+
 @dataclass(slots=True)
 class Journaled:
     """What the journal holds.
@@ -70,37 +83,37 @@ class Journaled:
     facts : dict
         By table, in order, those with a position after `drained`.
     pushes, predictions : Answers
-        By key.
+        By key; predictions as packed records.
     """
 
     stamp: int = 0
     drained: int = 0
     pending: list[tuple[int, DrainRecord]] = field(default_factory=list)
     facts: dict[str, list[tuple[int, FactsRecord]]] = field(default_factory=dict)
-    pushes: Answers[FactsRecord] = field(default_factory=lambda: Answers(100_000))
-    predictions: Answers[PredictionRecord] = field(default_factory=lambda: Answers(100_000))
+    pushes: Answers[PushAnswer] = field(default_factory=lambda: Answers(20_000))
+    predictions: Answers[bytes] = field(default_factory=lambda: Answers(20_000))
 
 
-def journaled(drain: Drain) -> Journaled:
-    """Read the journal once, from its first record that is kept.
+def journaled(drain: Drain, remember: int) -> Journaled:
+    """Read the journal once, from its first record that is kept; at most `remember` answers of each kind.
 
     Raises
     ------
     StateError
         When records that were not drained are gone.
     """
-    found = Journaled()
+    found = Journaled(pushes=Answers(remember), predictions=Answers(remember))
     for position, kind, key, body in drain.journal.entries():
         if kind == FACTS:
             facts = unpacked(body, FactsRecord)
             found.facts.setdefault(facts.table, []).append((position, facts))
             if key is not None:
-                found.pushes[key] = facts
+                found.pushes[key] = PushAnswer.of(facts)
             found.stamp = max(found.stamp, facts.stamp)
         elif kind == PREDICTION:
             prediction = unpacked(body, PredictionRecord)
             if key is not None:
-                found.predictions[key] = prediction
+                found.predictions[key] = body
             found.stamp = max(found.stamp, prediction.as_of)
         elif kind == DRAIN:
             begun = unpacked(body, DrainRecord)

@@ -33,7 +33,7 @@ from hindcast.features.plan import FeaturePlan
 from hindcast.journal import Home, Journal, Lock
 from hindcast.registry import Roles
 from hindcast.serve.drain import Drain
-from hindcast.serve.landing import Pushed, facts_of_rows
+from hindcast.serve.landing import Pushed, Receipt, facts_of_rows
 from hindcast.serve.prediction_log import PredictionRecord, ShadowRecord
 from hindcast.serve.predictor import Predictor
 from hindcast.serve.records import (
@@ -47,8 +47,9 @@ from hindcast.serve.records import (
     FactsRecord,
     pack_facts,
     packed,
+    unpacked,
 )
-from hindcast.serve.recovery import Answers, Journaled, clock_after, finish_drains, fold, journaled, table_kinds
+from hindcast.serve.recovery import Journaled, PushAnswer, clock_after, finish_drains, fold, journaled, table_kinds
 from hindcast.serve.roles import NOBODY, Registered, assigned, prepare
 from hindcast.serve.telemetry import Telemetry
 from hindcast.serve.warm import warm_features, warm_request
@@ -73,7 +74,9 @@ class Settings:
     unsynced_bytes : int
         More than this on its way to the disk, and requests are refused until it is less.
     segment_bytes : int
-        A file of the journal; answers under keys are remembered for at least one.
+        A file of the journal.
+    remember : int
+        So many records at least, and the answers that were given under keys among them, are known after a restart.
     sync : bool
         False for tests: no protection against a power cut, still against a kill.
     """
@@ -83,6 +86,7 @@ class Settings:
     poll_s: float = 1.0
     unsynced_bytes: int = 32 << 20
     segment_bytes: int = 16 << 20
+    remember: int = 20_000
     sync: bool = True
 
 
@@ -107,41 +111,6 @@ class Ask:
     request_id: str = ""
     group: str = ""
     as_of: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Receipt:
-    """What a push did, given when it is on the medium.
-
-    Attributes
-    ----------
-    accepted : int
-        Facts taken. Of a repeated push whose details are no longer kept: -1.
-    refused : list
-        Rows that went to quarantine.
-    absent : int
-        Rows without an event time, which are no facts of this table.
-    future : int
-        Facts that will be known only later than they arrived.
-    arrival : int
-        Their arrival stamp.
-    repeated : bool
-        The same push had been taken before; nothing was done now.
-    """
-
-    table: str
-    accepted: int
-    refused: list[Any]
-    absent: int
-    future: int
-    arrival: int
-    repeated: bool = False
-
-    @staticmethod
-    def of(record: FactsRecord, *, repeated: bool) -> Receipt:
-        return Receipt(
-            record.table, len(record), list(record.refused), record.absent, record.future, record.stamp, repeated
-        )
 
 
 @dataclass(slots=True, eq=False)
@@ -200,8 +169,7 @@ class Service:
         """Why roles on the ledger could not be taken over; empty when they were."""
         self._lock, self._drain, self._journal, self._registry = lock, drain, drain.journal, registry
         self._online, self._next_seq, self._kinds = online, next_seq, kinds
-        self._pushes: Answers[FactsRecord] = found.pushes
-        self._predictions: Answers[PredictionRecord] = found.predictions
+        self._pushes, self._predictions = found.pushes, found.predictions
         self._drained = found.drained
         self._pending: list[tuple[int, DrainRecord]] = []
         self._line: deque[_Landing | _Waiting] = deque()
@@ -281,7 +249,7 @@ class Service:
             journal = Journal(home.journal, segment_bytes=settings.segment_bytes, sync=settings.sync)
             lake, quarantine = Lake(home.lake), Quarantine(home.root / "quarantine")
             drain = Drain(journal, lake, quarantine, named, target, predictor.kinds)
-            found = journaled(drain)
+            found = journaled(drain, settings.remember)
             finish_drains(drain, found)
             clock = clock_after(clock, found.stamp)
             now = clock.now_us()
@@ -433,7 +401,7 @@ class Service:
                 self.telemetry.repeats.labels(FACTS).inc()
                 if known.content != content:
                     raise RequestError(f"key {key!r} was used for another push; a key names one push for ever.")
-                return Receipt.of(known, repeated=True)
+                return known.receipt
         self._serving += 1
         try:
             landing = self._land(table, rows, content, name, arrival, quarantine)
@@ -488,7 +456,7 @@ class Service:
     def _remember(self, key: str, record: FactsRecord, done: asyncio.Future[Receipt]) -> None:
         self._flying.pop(key, None)
         if done.exception() is None and not done.result().repeated:
-            self._pushes[key] = record
+            self._pushes[key] = PushAnswer.of(record)
 
     def _check(self, table: str, facts: Facts) -> None:
         """Raise what the features would raise on these facts, before anything is written."""
@@ -515,7 +483,7 @@ class Service:
         """Durable facts take effect."""
         (position,), record = landing.durable.result(), landing.record
         if position <= landing.newer_than:  # its key was known from long ago
-            return Receipt(record.table, -1, [], 0, 0, record.stamp, repeated=True)
+            return Receipt(record.table, -1, 0, [], 0, 0, record.stamp, repeated=True)
         self._online.push(record.table, landing.facts)
         self._kinds[record.table] |= {
             name: column.kind for name, column in landing.facts.frame.items() if column.present().any()
@@ -551,8 +519,11 @@ class Service:
         known = [self._known(ask, value) for ask, value in zip(asks, values, strict=True)]
         fresh = [at for at, record in enumerate(known) if record is None]
         if fresh:
-            work = self._fresh([asks[at] for at in fresh], [values[at] for at in fresh])
-            # an id must stay taken until its record is settled, even when its caller has gone
+            now = [asks[at] for at in fresh]
+            keys = [f"{PREDICTION}:{ask.request_id}" if ask.request_id else None for ask in now]
+            done = self._take_off(keys)  # at once: whoever asks under the same id from here on waits
+            work = self._fresh(now, [values[at] for at in fresh], keys, done)
+            # an id stays taken until its record is settled, even when its caller has gone
             records = await (asyncio.shield(asyncio.ensure_future(work)) if ids else work)
             for at, record in zip(fresh, records, strict=True):
                 known[at] = record
@@ -573,23 +544,29 @@ class Service:
 
     def _known(self, ask: Ask, values: dict[str, Any]) -> PredictionRecord | None:
         """The record under this request's id, if there is one."""
-        record = self._predictions.get(f"{PREDICTION}:{ask.request_id}") if ask.request_id else None
-        if record is not None:
-            self.telemetry.repeats.labels(PREDICTION).inc()
-            if record.given != ask.given or (record.features if ask.given else record.request) != values:
-                raise RequestError(
-                    f"request_id {ask.request_id!r} was used for another request; an id names one request for ever."
-                )
+        body = self._predictions.get(f"{PREDICTION}:{ask.request_id}") if ask.request_id else None
+        if body is None:
+            return None
+        record = unpacked(body, PredictionRecord)
+        self.telemetry.repeats.labels(PREDICTION).inc()
+        if record.given != ask.given or (record.features if ask.given else record.request) != values:
+            raise RequestError(
+                f"request_id {ask.request_id!r} was used for another request; an id names one request for ever."
+            )
         return record
 
-    async def _fresh(self, asks: list[Ask], values: list[dict[str, Any]]) -> list[PredictionRecord]:
-        """Answer requests that were not asked before, in their place in the line."""
-        loop = asyncio.get_running_loop()
-        keys = [f"{PREDICTION}:{ask.request_id}" if ask.request_id else None for ask in asks]
-        done: asyncio.Future[None] = loop.create_future()
+    def _take_off(self, keys: list[str | None]) -> asyncio.Future[None]:
+        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         for key in keys:
             if key is not None:
                 self._flying[key] = done
+        return done
+
+    async def _fresh(
+        self, asks: list[Ask], values: list[dict[str, Any]], keys: list[str | None], done: asyncio.Future[None]
+    ) -> list[PredictionRecord]:
+        """Answer requests that were not asked before, in their place in the line."""
+        loop = asyncio.get_running_loop()
         self._serving += 1
         try:
             moments, newer_than = self._moments([ask.as_of for ask in asks], "as_of"), self._journal.last
@@ -607,7 +584,7 @@ class Service:
                         f"predictions_{self.target}, or use another id."
                     )
                 if key is not None:
-                    self._predictions[key] = record
+                    self._predictions[key] = packed(record)
                 self.telemetry.predictions.labels(record.version, record.role).inc()
         finally:
             for key in keys:
@@ -713,7 +690,8 @@ class Service:
                 self._drained = position
                 self._pending.pop(0)
             await self._written(DRAINED, packed(DrainedRecord(self.clock.now_us(), self._drained)))
-            await asyncio.to_thread(self._journal.release, self._drained)
+            kept = min(self._drained, self._journal.last - self.settings.remember)
+            await asyncio.to_thread(self._journal.release, kept)
             self.telemetry.drained.inc(rows)
             return rows
 
