@@ -65,14 +65,14 @@ def loop_over(
     *,
     trainer: Trainer | None = None,
     name: str = "renewed",
-    until_us: int = UNTIL,
     ahead_days: int = 0,
+    monitors: bool = True,
 ) -> Loop:
     """A loop at its beginning, to be turned tick by tick."""
     registry = Registry(Ledger("sqlite://"), system=history.system.name, target=history.system.target.name)
     world = ReplayWorld(history, FROM)
     chosen = trainer or Trainer(history)
-    loop = Loop(history.system, world, chosen, registry, policy(name), until_us=until_us, ahead_us=ahead_days * DAY_US)
+    loop = Loop(history.system, world, chosen, registry, policy(name), UNTIL, ahead_days * DAY_US, monitors)
     loop.begin(FROM)
     return loop
 

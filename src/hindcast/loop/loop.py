@@ -8,22 +8,25 @@ could read back from there.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal, Protocol
 
 import numpy as np
 
 from hindcast.adapt import Policy, Retraining, Signal, TriggerState, retraining
-from hindcast.errors import DataError
+from hindcast.errors import DataError, HindcastError
+from hindcast.loop.guard import Guard
 from hindcast.loop.trainer import Trained
 from hindcast.loop.watch import DriftWatch, ScoreWatch, reference_of, score_reference_of
 from hindcast.loop.world import World
 from hindcast.models import Model, read, write
 from hindcast.monitor import Alert, Reference, ScoreReference
-from hindcast.registry import Registry
+from hindcast.registry import Entry, Registry
 from hindcast.system import System
 from hindcast.trial import Arm, CanaryEvidence, Look, Rollout, RolloutState, Shadow, ShadowEvidence
 from hindcast.values import NEVER, iso, moment_us
+from hindcast.verdicts import Verdict
 
 __all__ = ["Loop"]
 
@@ -82,6 +85,7 @@ class Loop:
     _trained: dict[str, Trained] = field(default_factory=dict)
     _last_training_us: int = 0
     _signals: list[Signal] = field(default_factory=list)
+    _guard: Guard | None = None
 
     def __post_init__(self) -> None:
         training = self.system.training
@@ -109,15 +113,18 @@ class Loop:
         """Go on from the ledger: roles, a trial under way, a training that had begun, what the champion takes for
         healthy."""
         self.now_us = now_us
-        entries = self.registry.ledger.entries(system=self.system.name, target=self.system.target.name)
         roles = self.registry.roles()
-        for entry in entries:
+        for entry in self._entries():
             if entry.kind == "retraining":
                 self._last_training_us = entry.at_us
                 self._pending = _Pending(entry.at_us, moment_us(entry.body["done"]), entry.body["reason"])
+                self._signals.clear()
             elif entry.kind in ("version", "training"):
-                self._last_training_us = max(self._last_training_us, entry.at_us)
+                if self._pending is None:  # made by hand, or the first: no retraining had begun
+                    self._last_training_us = entry.at_us
                 self._pending = None
+            elif entry.kind == "alert":
+                self._signals.extend(_signals(entry.body, moment_us(entry.body["at"])))
             state = entry.body.get("state")
             if state is not None and state["version"] == roles.challenger:
                 self._rollout = RolloutState.of(state)
@@ -152,6 +159,7 @@ class Loop:
             self._finish_training(now_us)
         if now_us % self.system.monitoring.every_us == 0:
             self._monitor(now_us)
+            self._guard_reign(now_us)
             self._step_rollout(now_us)
             self._trigger(now_us)
 
@@ -165,8 +173,13 @@ class Loop:
     # ---- watching -------------------------------------------------------------------------------------------
 
     def _watch(self, now_us: int) -> None:
-        """Watch the champion from now on, against what it was trained on."""
-        champion = self.registry.roles().champion
+        """Watch the champion from now on, against what it was trained on; the one before it stands guard."""
+        roles = self.registry.roles()
+        champion = roles.champion
+        self._guard = None
+        if self.policy.gated:
+            told = self._entries("promotion", "rollback", "alert")
+            self._guard = Guard.of(roles, told, self.system.monitoring.score_window_us)
         references = self._references_of(champion) if self.monitors and champion is not None else None
         if champion is None or references is None:
             return
@@ -197,10 +210,33 @@ class Loop:
         found = [*self.watches[-1].alerts(now_us), *self.scores[-1].alerts(now_us)]
         for alert in found:
             self._write("alert", alert.body(), now_us)
-            if alert.kind in ("drift", "decay"):  # a source that is late calls for a person, not for a training
-                kind: Literal["drift", "decay"] = "decay" if alert.kind == "decay" else "drift"
-                self._signals.extend(Signal(alert.at_us, kind, subject) for subject in alert.features)
+            self._signals.extend(_signals(alert.body(), alert.at_us))
         self.alerts.extend(found)
+        if self._guard is not None and any(alert.kind == "decay" for alert in found):
+            self._guard = replace(self._guard, armed_us=now_us)
+
+    def _guard_reign(self, now_us: int) -> None:
+        """Where decay was alerted: whether the champion before would have done better, and if so its return."""
+        guard = self._guard
+        if guard is None or not guard.due(now_us, self.system.monitoring.every_us):
+            return
+        history = self.world.history
+        maturity = history.maturity_us(now_us)
+        rows = self.world.rows(*guard.stretch(now_us, maturity))
+        if guard.predecessor in self.world.models:
+            label = np.where(history.spine.usable(now_us, maturity)[rows], history.label[rows], np.nan)
+            new, old = self.world.predict(guard.champion, rows), self.world.predict(guard.predecessor, rows)
+            evidence = ShadowEvidence(label, new, old, history.as_of[rows], self.system.goal)
+            verdict = guard.judge(evidence, seed=self.system.seed)
+        else:
+            verdict = Verdict.unknown(f"guard({guard.predecessor})", "its model could not be read")
+        if verdict.ok:
+            better = f"{guard.predecessor} would have done better than {guard.champion}"
+            reason = f"decay was alerted, and {better}: {verdict.reason}"
+            self.registry.rollback(reason=reason, at_us=now_us, figures=dict(verdict.evidence))
+            self._watch(now_us)
+        else:
+            self._write_verdict(guard.champion, verdict, now_us)
 
     # ---- renewing -------------------------------------------------------------------------------------------
 
@@ -233,7 +269,7 @@ class Loop:
         serving = self.world.models.get(champion) if champion else None
         try:
             trained = self.trainer.train(pending.begun_us, serving)
-        except DataError as error:
+        except HindcastError as error:  # the champion goes on serving
             self._write("training", {"failed": str(error), "begun": iso(pending.begun_us)}, now_us)
             return
         version = self._register(trained, now_us, pending.reason)
@@ -265,8 +301,7 @@ class Loop:
         body = {**trained.body(), "reason": reason, "size_bytes": trained.size_bytes}
         name = self.registry.register(body, at_us=now_us, artefact=artefact).name
         for verdict in trained.verdicts:
-            told = {"version": name, "check": verdict.check, "outcome": verdict.outcome, "reason": verdict.reason}
-            self._write("verdict", {**told, "evidence": dict(verdict.evidence)}, now_us)
+            self._write_verdict(name, verdict, now_us)
         self.world.models[name] = trained.model
         self._trained[name] = trained
         return name
@@ -335,3 +370,23 @@ class Loop:
 
     def _write(self, kind: str, body: dict[str, Any], at_us: int) -> None:
         self.registry.ledger.append(kind, body, at_us=at_us, system=self.system.name, target=self.system.target.name)
+
+    def _write_verdict(self, version: str, verdict: Verdict, at_us: int) -> None:
+        told = {"version": version, "check": verdict.check, "outcome": verdict.outcome, "reason": verdict.reason}
+        self._write("verdict", {**told, "evidence": dict(verdict.evidence)}, at_us)
+
+    def _entries(self, *kinds: str) -> list[Entry]:
+        """This target's entries of these kinds, in order; all without any."""
+        return self.registry.ledger.entries(system=self.system.name, target=self.system.target.name, kind=kinds or None)
+
+
+def _signals(alert: Mapping[str, Any], at_us: int) -> list[Signal]:
+    """What an alert's body says to triggers; a source that is late calls for a person, not for a training."""
+    kind: Literal["drift", "decay"]
+    if alert["kind"] == "drift":
+        kind = "drift"
+    elif alert["kind"] == "decay":
+        kind = "decay"
+    else:
+        return []
+    return [Signal(at_us, kind, subject) for subject in alert["features"]]
