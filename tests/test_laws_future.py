@@ -6,6 +6,12 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+
+from hindcast.columns import Frame
+from hindcast.loop.replay import replay
+from hindcast.loop.trainer import Trainer
+from hindcast.testing import deliveries_system
+from hindcast.trainset import Binary
 from laws_town import (
     FROM,
     UNTIL,
@@ -18,12 +24,6 @@ from laws_town import (
     town_replays,
     with_future,
 )
-
-from hindcast.columns import Frame
-from hindcast.loop.replay import replay
-from hindcast.loop.trainer import Trainer
-from hindcast.testing import deliveries_system
-from hindcast.trainset import Binary
 
 CUT = at_day(93) + 12 * 3_600_000_000
 
