@@ -36,6 +36,13 @@ def test_numbers_are_cut_at_quantiles_and_nulls_stand_apart():
     assert sorted(part.n for part in found)[1:] == [70, 70, 70, 70]
 
 
+def test_a_range_holds_its_lower_bound_and_not_its_upper():
+    column = Column("number", np.array([1.0, 1.0, 2.0, 2.0, 3.0, 3.0]))
+    found = by_slice(column, [0, 1] * 3, [0.3] * 6, range(6), ["brier"], parts=2)
+    edges = {part.name: part.n for part in found}
+    assert edges == {"[1, 2)": 2, "[2, 3]": 4}
+
+
 @pytest.mark.parametrize(
     ("column", "names"),
     [

@@ -175,6 +175,28 @@ def test_a_label_that_is_not_yet_usable_changes_nothing():
     assert looks[0].values["log_loss"].tobytes() == looks[1].values["log_loss"].tobytes()
 
 
+def test_a_row_counts_from_the_look_at_which_it_is_just_mature_and_its_label_known_before():
+    at = 20 * DAY_US
+    monitor = PerformanceMonitor(reference(), maturity="18h", start_us=0)
+    mature, known = at - 18 * HOUR_US, at
+    monitor.observe([0, 0, 0], [0.1] * 3, [mature, mature + 1, mature], [0, 0, known])
+    assert monitor.look([at, at + 1]).rows.tolist() == [1, 3]
+
+
+def test_rows_usable_at_one_moment_may_come_in_any_order():
+    y, p, as_of, known = rows(30)
+    as_of, known = as_of // DAY_US * DAY_US, known // DAY_US * DAY_US
+    order = np.random.default_rng(0).permutation(y.size)
+    looks = []
+    for part in (slice(None), order):
+        monitor = PerformanceMonitor(reference(), maturity="18h", start_us=0)
+        monitor.observe(y[part], p[part], as_of[part], known[part])
+        looks.append(monitor.look(daily(14, 30)))
+    for name in looks[0].values:
+        assert looks[0].values[name].tobytes() == looks[1].values[name].tobytes()
+        assert looks[0].high[name].tobytes() == looks[1].high[name].tobytes()
+
+
 def test_what_cannot_be_judged_is_nan_and_says_nothing():
     y, p, as_of, known = rows(40)
     monitor = PerformanceMonitor(reference(), maturity="18h")
