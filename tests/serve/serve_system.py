@@ -37,6 +37,7 @@ PLAN = FeaturePlan.compile(
         f.window(TRIPS, "x", ["count", "sum", "mean", "max"], over=["1h", "7d"], by="who"),
         f.window(PINGS, "speed", ["mean", "std", "count"], over=["10m", "1h"], by="lane"),
         f.window(PINGS, over="1h"),
+        f.window(PINGS, "lane", "max", over="1h"),
     ],
     target=TRIPS,
 )

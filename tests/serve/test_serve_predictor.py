@@ -59,7 +59,7 @@ def test_given_features_are_checked_by_name_and_kind():
     predictor = made()
     predictor.admit("v1", train(), PLAN.identity)
     assert predictor.features({"hour": 3}) == {"hour": 3.0}
-    with pytest.raises(DataError, match="a number was expected"):
+    with pytest.raises(DataError, match="a finite number was expected"):
         predictor.features({"hour": "three"})
     with pytest.raises(UnknownName, match="Did you mean 'hour'"):
         predictor.features({"hours": 3})

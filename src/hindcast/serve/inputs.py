@@ -17,7 +17,7 @@ Scalar = str | int | float | bool | None
 
 _FIRST_US, _LAST_US = moment_us("1900-01-01"), moment_us("2200-01-01")
 _WANTED = {
-    "number": "a number",
+    "number": "a finite number",
     "integer": "a whole number",
     "time": "a moment such as '2013-07-01T06:00:00Z'",
     "boolean": "true or false",
