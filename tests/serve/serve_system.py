@@ -41,6 +41,7 @@ PLAN = FeaturePlan.compile(
     ],
     target=TRIPS,
 )
+FROM = 1_785_000_000_000_000
 GOAL = Goal("turn back", hit=40, false_alarm=-15)
 
 
@@ -96,13 +97,5 @@ if __name__ == "__main__":  # a server process: serve_system.py HOME [replay_fro
 
     home, options = Path(sys.argv[1]), json.loads(sys.argv[2]) if len(sys.argv) > 2 else {}
     run_server(lambda: open_service(home, **options), port=0)
-    heavy = (
-        "pandas",
-        "sklearn",
-        "lightgbm",
-        "pyarrow.dataset",
-        "hindcast.features.batch",
-        "hindcast.trainset",
-        "scipy",
-    )
-    print("heavy", sorted(m for m in sys.modules if m in heavy), flush=True)
+    heavy = {"pandas", "sklearn", "lightgbm", "pyarrow.dataset", "hindcast.features.batch", "hindcast.trainset"}
+    print("heavy", sorted(heavy & set(sys.modules)), flush=True)

@@ -98,7 +98,7 @@ def run_server(
             watching.cancel()
 
     logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
-    with _quiet_signals(), asyncio.Runner(loop_factory=_loop()) as runner:
+    with listening, _quiet_signals(), asyncio.Runner(loop_factory=_loop()) as runner:
         runner.run(serve())
     if failure:
         error = failure[0]
@@ -145,6 +145,7 @@ def _is_loopback(host: str) -> bool:
 
 
 def _listen(host: str, port: int) -> socket.socket:
+    listening = None
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(
             host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
@@ -155,5 +156,7 @@ def _listen(host: str, port: int) -> socket.socket:
         listening.listen(2048)
         listening.setblocking(False)
     except OSError as error:
+        if listening is not None:
+            listening.close()
         raise ConfigError(f"cannot listen at {host}:{port}: {error}. Choose another with --port.") from None
     return listening
