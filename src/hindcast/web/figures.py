@@ -16,7 +16,7 @@ from typing import Any
 from hindcast.web.story import POLICIES, Story, items, mapping, number, numbers
 from hindcast.web.words import moment_text
 
-__all__ = ["MARKS", "calibration", "delay", "drift", "label", "scores", "value"]
+__all__ = ["MARKS", "calibration", "delay", "drift", "drift_threshold", "label", "scores", "value"]
 
 Spec = dict[str, Any]
 
@@ -34,6 +34,7 @@ MARKS = {
 }
 """The kinds of decision that are marked in the plots: name, symbol, colour."""
 
+LEGEND = {"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom", "tracegroupgap": 0}
 SMOOTH_DAYS = 7
 DRIFT_ROWS = 24
 LABEL_CHARACTERS = 44
@@ -76,39 +77,50 @@ def value(story: Story) -> Spec | None:
     ]
     layout = _layout(story, height=560)
     layout |= {
-        "yaxis": _axis(f"Value so far, {unit}", domain=[0.5, 1], tickformat="~s", rangemode="tozero"),
-        "yaxis2": _axis(f"Renewing gained, {unit}", domain=[0.2, 0.43], tickformat="~s", nticks=5),
-        "legend": {"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom"},
+        "yaxis": _axis(f"Value so far, {unit}", domain=[0.51, 1], tickformat="~s", rangemode="tozero"),
+        "yaxis2": _axis(f"Gain, {unit}", domain=[0.22, 0.44], tickformat="~s", nticks=5),
+        "legend": LEGEND,
     }
-    renewed, never = totals.get("renewed"), totals.get("never")
-    if renewed and never and len(renewed) == len(never) and _days(policies["renewed"]) == _days(policies["never"]):
+    never = totals.get("never")
+    gained = [
+        name
+        for name in ("straight", "renewed")
+        if never and name in totals and _days(policies[name]) == _days(policies["never"])
+    ]
+    for name in gained:
+        difference = [a - b for a, b in zip(totals[name], never or [], strict=False)]
         data.append(
             {
                 "type": "scatter",
                 "mode": "lines",
-                "name": "Renewed minus never retrained",
-                "x": _days(policies["renewed"]),
-                "y": [_rounded(a - b, 2) for a, b in zip(renewed, never, strict=True)],
+                "name": f"{POLICIES[name]}, minus never",
+                "x": _days(policies[name]),
+                "y": [_rounded(v, 2) for v in difference],
                 "yaxis": "y2",
-                "fill": "tozeroy",
-                "fillcolor": "css(--renewed-wash)",
-                "line": {"color": "css(--renewed)", "width": 1.6},
+                "line": {**STYLES[name], "width": 1.8},
                 "hovertemplate": f"%{{y:+,.0f}} {unit}",
                 "showlegend": False,
+                **({"fill": "tozeroy", "fillcolor": "css(--renewed-wash)"} if name == "renewed" else {}),
             }
         )
-    else:
+    if not gained:
         layout["yaxis"]["domain"] = [0.24, 1]
         del layout["yaxis2"]
-    lane = _lane(story, axis="y3")
+    lane, names = _lane(story, axis="y3")
     if lane:
         data += lane
-        layout["yaxis3"] = _axis("", domain=[0, 0.14], showgrid=True, categoryorder="array", ticks="")
-        layout["yaxis3"]["categoryarray"] = [MARKS[kind][0] for kind in reversed(MARKS)]
+        layout["yaxis3"] = {
+            **_axis("", domain=[0, 0.035 * len(names)], range=[-0.6, len(names) - 0.4], zeroline=False),
+            "tickmode": "array",
+            "tickvals": list(range(len(names))),
+            "ticktext": names,
+            "tickfont": {"size": 11.5},
+        }
         layout["xaxis"]["anchor"] = "free"
         layout["xaxis"]["position"] = 0
+    layout["xaxis"]["range"] = _span(policies)
     layout["shapes"] = _verticals(story)
-    return {"data": data, "layout": layout, "phone": {"height": 620, "legend.y": 1.02}}
+    return {"data": data, "layout": layout, "phone": {"height": 620}}
 
 
 def scores(story: Story) -> Spec | None:
@@ -139,11 +151,10 @@ def scores(story: Story) -> Spec | None:
     layout |= {
         "yaxis": _axis("Log loss (lower is better)", domain=[0.54, 1], tickformat=".2f"),
         "yaxis2": _axis("AUC (higher is better)", domain=[0, 0.46], tickformat=".2f"),
-        "legend": {"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom"},
+        "legend": LEGEND,
         "shapes": _verticals(story),
     }
-    layout["xaxis"]["anchor"] = "free"
-    layout["xaxis"]["position"] = 0
+    layout["xaxis"] |= {"anchor": "free", "position": 0, "range": _span(policies)}
     return {"data": data, "layout": layout, "phone": {"height": 500}}
 
 
@@ -169,7 +180,7 @@ def delay(story: Story) -> Spec | None:
     layout = _layout(None, height=340)
     layout |= {
         "xaxis": _axis("Hours from the request until its label is known", showgrid=False, rangemode="tozero"),
-        "yaxis": _axis("Labels", tickformat="~s"),
+        "yaxis": _axis("Labels", tickformat="~s", range=[0, 1.2 * max(n for _, _, n in bins if n is not None)]),
         "showlegend": False,
         "hovermode": "closest",
         "bargap": 0,
@@ -217,7 +228,8 @@ def drift(story: Story) -> Spec | None:
     seen = sorted(v for _, row in shown for v in row if v is not None)
     if not seen:
         return None
-    top = max(0.3, seen[math.ceil(0.995 * (len(seen) - 1))])
+    alarm = drift_threshold(story)
+    top = max(1.2 * alarm, seen[math.ceil(0.995 * (len(seen) - 1))])
     data: list[Spec] = [
         {
             "type": "heatmap",
@@ -229,8 +241,8 @@ def drift(story: Story) -> Spec | None:
             "zmax": _rounded(top, 4),
             "colorscale": [
                 [0, "css(--heat-0)"],
-                [min(0.999, 0.1 / top), "css(--heat-1)"],
-                [min(0.9995, 0.25 / top), "css(--heat-2)"],
+                [_rounded(0.5 * alarm / top, 4), "css(--heat-1)"],
+                [_rounded(alarm / top, 4), "css(--heat-2)"],
                 [1, "css(--heat-3)"],
             ],
             "xgap": 0,
@@ -269,6 +281,12 @@ def drift(story: Story) -> Spec | None:
         "layout": layout,
         "phone": {"yaxis.ticktext": [label(name, PHONE_CHARACTERS) for name, _ in shown], "yaxis.tickfont.size": 10},
     }
+
+
+def drift_threshold(story: Story) -> float:
+    """The effect at which a feature counts as drifted: 1, effects being told in shares of it, unless the story says."""
+    found = number(mapping(story.get("drift")).get("threshold"))
+    return found if found is not None and found > 0 else 1.0
 
 
 def calibration(story: Story) -> Spec | None:
@@ -328,7 +346,7 @@ def calibration(story: Story) -> Spec | None:
     layout |= {
         "xaxis": _axis("Predicted probability", tickformat=".0%", range=[0, edge]),
         "yaxis": _axis("How often it happened", tickformat=".0%", range=[0, edge]),
-        "legend": {"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom"},
+        "legend": LEGEND,
         "hovermode": "closest",
     }
     return {"data": data, "layout": layout, "phone": {"height": 400}}
@@ -417,27 +435,36 @@ def _decisions(story: Story) -> list[Mapping[str, Any]]:
     return [d for d in told if d.get("policy") in (None, "", "renewed") and isinstance(d.get("at"), str)]
 
 
-def _lane(story: Story, axis: str) -> list[Spec]:
+def _lane(story: Story, axis: str) -> tuple[list[Spec], list[str]]:
+    """A row of marks for each kind of decision that was taken, and the rows' names from below."""
+    found = {kind: [d for d in _decisions(story) if d.get("kind") == kind] for kind in reversed(MARKS)}
+    found = {kind: marks for kind, marks in found.items() if marks}
     traces: list[Spec] = []
-    for kind, (name, symbol, color) in MARKS.items():
-        marks = [d for d in _decisions(story) if d.get("kind") == kind]
-        if marks:
-            traces.append(
-                {
-                    "type": "scatter",
-                    "mode": "markers",
-                    "name": name,
-                    "x": [d["at"] for d in marks],
-                    "y": [name] * len(marks),
-                    "yaxis": axis,
-                    "text": [label(d.get("text", ""), 80) for d in marks],
-                    "customdata": [moment_text(d["at"]) for d in marks],
-                    "marker": {"symbol": symbol, "color": color, "size": 9, "line": {"width": 1.4, "color": color}},
-                    "hovertemplate": "%{customdata}: %{text}",
-                    "showlegend": False,
-                }
-            )
-    return traces
+    for row, (kind, marks) in enumerate(found.items()):
+        name, symbol, color = MARKS[kind]
+        traces.append(
+            {
+                "type": "scatter",
+                "mode": "markers",
+                "name": name,
+                "x": [d["at"] for d in marks],
+                "y": [row] * len(marks),
+                "yaxis": axis,
+                "text": [label(d.get("text", ""), 80) for d in marks],
+                "customdata": [moment_text(d["at"]) for d in marks],
+                "marker": {"symbol": symbol, "color": color, "size": 9, "line": {"width": 1.4, "color": color}},
+                "hovertemplate": "%{customdata}: %{text}",
+                "showlegend": False,
+                "cliponaxis": False,
+            }
+        )
+    return traces, [MARKS[kind][0] for kind in found]
+
+
+def _span(policies: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """The first and the last day of all policies, with half a day of room."""
+    days = sorted(day for policy in policies.values() for day in _days(policy))
+    return [f"{days[0]} 00:00" if len(days) > 1 else days[0], f"{days[-1]} 12:00"]
 
 
 def _verticals(story: Story) -> list[Spec]:

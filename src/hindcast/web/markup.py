@@ -130,5 +130,7 @@ def missing(what: str) -> str:
 
 
 def section(name: str, title: str, *parts: str) -> str:
-    """A numbered-by-anchor section of the page."""
-    return f'<section id="{text(name)}" aria-labelledby="{text(name)}-title">\n<h2 id="{text(name)}-title">{text(title)}</h2>\n{"".join(parts)}</section>\n'
+    """A section of the page, which `name` links to."""
+    anchor = text(name)
+    heading = f'<h2 id="{anchor}-title">{text(title)}</h2>'
+    return f'<section id="{anchor}" aria-labelledby="{anchor}-title">\n{heading}\n{"".join(parts)}</section>\n'

@@ -58,7 +58,9 @@ def render(story: Story) -> str:
     (True, True)
     """
     if not isinstance(mapping(story), type(story)) or not isinstance(story, dict):
-        raise ConfigError(f"a report is made of a story, a dictionary as replay() returns it; got {type(story).__name__}.")
+        raise ConfigError(
+            f"a report is made of a story, a dictionary as replay() returns it; got {type(story).__name__}."
+        )
     specs = {name: spec for name, draw in PLOTS.items() if (spec := draw(story)) is not None}
     library, script, style = _library(), _asset("report.js"), _asset("report.css")
     policy = (
@@ -76,8 +78,8 @@ def render(story: Story) -> str:
         '<link rel="icon" href="data:,">\n'
         f"<title>{text(title)}</title>\n<style>{style}</style>\n</head>\n<body>\n"
         '<a class=skip href="#months">Skip to the figures</a>\n'
-        f"<main>\n{front(story)}<nav aria-label=Contents>\n{links}"
-        '<button type=button id=theme aria-label="Switch between light and dark">Light / dark</button>\n</nav>\n'
+        '<button type=button id=theme aria-label="Switch between light and dark">Light / dark</button>\n'
+        f"<main>\n{front(story)}<nav aria-label=Contents>\n{links}</nav>\n"
         f"{body}<footer><p>Written by hindcast. Everything in this file was computed from the run&#39;s own ledger and "
         "facts; it loads nothing from anywhere.</p></footer>\n</main>\n"
         f'<script type="application/json" id=plots>{_embedded(specs)}</script>\n'
@@ -104,6 +106,8 @@ def _library() -> str:
     """plotly.js as the plotly package ships it, read without importing the package."""
     found = find_spec("plotly")
     if found is None or found.origin is None:
-        raise ConfigError("the report's plots need the package plotly, whose script goes into the page: install plotly.")
+        raise ConfigError(
+            "the report's plots need the package plotly, whose script goes into the page: install plotly."
+        )
     script = (Path(found.origin).parent / "package_data" / "plotly.min.js").read_text(encoding="utf-8")
     return script.replace("</script", "<\\/script").replace("\r\n", "\n").replace("\r", "\n")

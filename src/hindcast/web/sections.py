@@ -26,6 +26,7 @@ from hindcast.web.words import (
 __all__ = ["SECTIONS", "front"]
 
 SUMMARY_OF = {"renewed": "replay", "never": "frozen", "straight": "straight"}
+INACTION = ("do nothing", "nothing", "doing nothing")
 IMPORTANCE_ROWS = 25
 SLICE_ROWS = 40
 
@@ -44,12 +45,17 @@ def front(story: Story) -> str:
         for key, name in (("retrainings", "retrainings"), ("promotions", "promotions"), ("alerts", "alerts"))
         if (n := count(summary.get(key))) is not None
     )
+
+    def spread(told: Story, key: str, places: int | None = 3) -> str:
+        low, high = (f"{key}_low", f"{key}_high") if key else ("low", "high")
+        return interval(told.get(low), told.get(high), places)
+
     tiles = [
-        ("Worth of its decisions", money(replay.get("value"), unit), interval(replay.get("value_low"), replay.get("value_high"), None), ""),
-        ("Renewing, against never", money(gain.get("value"), unit, signed=True), interval(gain.get("low"), gain.get("high"), None), said.paid),
-        ("AUC", figure(replay.get("auc")), interval(replay.get("auc_low"), replay.get("auc_high")), ""),
-        ("Log loss", figure(replay.get("log_loss")), interval(replay.get("log_loss_low"), replay.get("log_loss_high")), ""),
-        ("Calibration error", figure(replay.get("ece")), interval(replay.get("ece_low"), replay.get("ece_high")), ""),
+        ("Worth of its decisions", money(replay.get("value"), unit), spread(replay, "value", None), ""),
+        ("Renewing, against never", money(gain.get("value"), unit, signed=True), spread(gain, "", None), said.paid),
+        ("AUC", figure(replay.get("auc")), spread(replay, "auc"), ""),
+        ("Log loss", figure(replay.get("log_loss")), spread(replay, "log_loss"), ""),
+        ("Calibration error", figure(replay.get("ece")), spread(replay, "ece"), ""),
         ("Trainings", whole(trainings), did, ""),
     ]  # fmt: skip
     cards = "".join(
@@ -59,7 +65,7 @@ def front(story: Story) -> str:
         for name, value, note, style in tiles
     )
     target = story.get("target")
-    name = f"{story.get('system') or 'A system'}{f' · {target}' if target else ''} · {period_text(story.get('period'))}"
+    name = f"{story.get('system') or 'A system'}{f' · {target}' if target else ''} · {period_text(story)}"
     return (
         f"<header class=front>\n<p class=eyebrow>{text(name)}</p>\n<h1>{text(said.title)}</h1>\n"
         f'<p class=lead>{text(said.earned)}</p>\n<p class="lead gain {text(said.paid)}">{text(said.gain)}</p>\n'
@@ -69,7 +75,6 @@ def front(story: Story) -> str:
 
 def months(story: Story) -> str:
     """What each month brought."""
-    unit = str(mapping(story.get("goal")).get("unit", ""))
     told = [mapping(m) for m in items(mapping(story.get("summary")).get("months"))]
     if not told:
         return section("months", "Month by month", missing("the months"))
@@ -77,21 +82,27 @@ def months(story: Story) -> str:
     rows = [
         [
             Cell(month_text(m.get("month")), kind="text"),
-            Cell(money(m.get("value")), bar(m.get("value"), most)),
+            Cell(
+                money(m.get("value")),
+                bar(m.get("value"), most),
+                interval(m.get("value_low"), m.get("value_high"), None),
+            ),
             Cell(whole(m.get("n"))),
             Cell(figure(m.get("auc"))),
             Cell(figure(m.get("log_loss"))),
             Cell(figure(m.get("ece"))),
-            Cell(_versions(m.get("version")), kind="text"),
+            Cell(_versions(m.get("versions") or m.get("version")), kind="text"),
         ]
         for m in told
     ]
-    headings = ("Month", f"Value, {unit}" if unit else "Value", "Requests", "AUC", "Log loss", "Calibration error", "Live")
+    headings = ("Month", _value_in(story), "Requests", "AUC", "Log loss", "Calibration error", "Live")
     kinds = ("text", "number", "number", "number", "number", "number", "text")
     return section(
         "months",
         "Month by month",
-        paragraph("The renewed system, on requests whose outcome became known. Value is against what each outcome costs."),
+        paragraph(
+            "The renewed system, on the requests whose outcome became known, by the month in which they were asked."
+        ),
         table("The renewed system month by month", headings, rows, kinds=kinds, style="stack"),
     )
 
@@ -99,7 +110,6 @@ def months(story: Story) -> str:
 def comparison(story: Story) -> str:
     """The policies and the baselines over the whole period."""
     summary = mapping(story.get("summary"))
-    unit = str(mapping(story.get("goal")).get("unit", ""))
     rows = []
     for name, title in POLICIES.items():
         scores = mapping(summary.get(SUMMARY_OF[name]))
@@ -109,9 +119,9 @@ def comparison(story: Story) -> str:
     for name, scores in _baselines(story).items():
         rows.append(_scored(name, scores))
     nothing = nothing_worth(story)
-    if nothing is not None and not any(row[0].body.lower().replace("_", " ") in ("nothing", "doing nothing") for row in rows):
-        rows.append([Cell("Doing nothing", kind="text"), Cell(money(nothing)), *[Cell("—")] * 3])
-    headings = ("Over the whole period", f"Value, {unit}" if unit else "Value", "AUC", "Log loss", "Calibration error")
+    if nothing is not None and not any("nothing" in row[0].body.lower() for row in rows):
+        rows.append(_scored("do nothing", {"value": nothing}))
+    headings = ("Over the whole period", _value_in(story), "AUC", "Log loss", "Calibration error")
     parts = [
         paragraph(
             "The floor is shown: a system that does not clearly beat these rows is not worth running. Small print is "
@@ -120,7 +130,7 @@ def comparison(story: Story) -> str:
     ]
     if not found:
         parts.append(missing("the scores of the policies"))
-    if len(rows):
+    if rows:
         parts.append(table("Policies and baselines over the whole period", headings, rows, style="stack"))
     if not _baselines(story):
         parts.append(missing("the baselines"))
@@ -136,7 +146,8 @@ def value(story: Story) -> str:
         "Value of each policy added up day by day, the difference that renewing made, and when something was decided.",
         "the value per day",
         _daily(story, "value", lambda v: money(v)),
-        "Green lines are promotions, red ones roll-backs. The middle panel is what renewing had gained by then over never retraining.",
+        "Green lines are promotions, red ones roll-backs, of the renewed system. The middle panel is what had been "
+        "gained by then over never retraining; the lanes below say when what was decided.",
     )
 
 
@@ -180,7 +191,6 @@ def calibration(story: Story) -> str:
 def slices(story: Story) -> str:
     """Scores by slice, one table per column that was sliced."""
     told = mapping(story.get("slices"))
-    unit = str(mapping(story.get("goal")).get("unit", ""))
     overall = number(mapping(mapping(story.get("summary")).get("replay")).get("auc"))
     parts = []
     for column in (*("origin", "carrier"), *(c for c in told if c not in ("origin", "carrier"))):
@@ -194,19 +204,26 @@ def slices(story: Story) -> str:
             [
                 Cell(str(row.get("value")) if row.get("value") is not None else "(none)", kind="text"),
                 Cell(whole(row.get("n"))),
-                Cell(
-                    figure(row.get("auc")),
-                    range_bar(row.get("auc"), row.get("auc_low"), row.get("auc_high"), ends, overall),
-                    interval(row.get("auc_low"), row.get("auc_high")),
-                ),
+                Cell(figure(row.get("auc")), note=interval(row.get("auc_low"), row.get("auc_high"))),
+                Cell("", range_bar(row.get("auc"), row.get("auc_low"), row.get("auc_high"), ends, overall)),
                 Cell(figure(row.get("log_loss"))),
                 Cell(_percent(row.get("positive_rate"))),
                 Cell(money(row.get("value_sum"))),
             ]
             for row in found[:SLICE_ROWS]
         ]
-        headings = (column, "Requests", "AUC", "Log loss", "Happened", f"Value, {unit}" if unit else "Value")
-        parts.append(f"<h3>By {text(column)}</h3>\n" + table(f"Scores by {column}", headings, rows, style="stack ranges"))
+        headings = (
+            column,
+            "Requests",
+            "AUC",
+            "AUC, 95% interval",
+            "Log loss",
+            "Happened",
+            _value_in(story),
+        )
+        parts.append(
+            f"<h3>By {text(column)}</h3>\n" + table(f"Scores by {column}", headings, rows, style="stack ranges")
+        )
         if len(found) > SLICE_ROWS:
             parts.append(paragraph(f"The {SLICE_ROWS} largest of {len(found)}; the others are not shown.", "note"))
     if not parts:
@@ -228,7 +245,11 @@ def importance(story: Story) -> str:
         [
             Cell(str(row.get("feature")), bar(row.get(by), most), kind="text"),
             Cell(figure(row.get("permutation"), 4)),
-            Cell(MISSING if number(row.get("gain")) is None or not gains else f"{(number(row.get('gain')) or 0) / gains:.1%}"),
+            Cell(
+                MISSING
+                if number(row.get("gain")) is None or not gains
+                else f"{(number(row.get('gain')) or 0) / gains:.1%}"
+            ),
         ]
         for row in found[:IMPORTANCE_ROWS]
     ]
@@ -248,7 +269,8 @@ def drift(story: Story) -> str:
     """Drift of the features."""
     told = mapping(story.get("drift"))
     names = items(told.get("features"))
-    measure = str(told.get("measure") or "effect size")
+    alarm = figures.drift_threshold(story)
+    measure = str(told.get("measure") or ("in shares of the threshold" if alarm == 1 else "as effect size"))
     more = f" The {figures.DRIFT_ROWS} that moved furthest, of {len(names)}." if len(names) > figures.DRIFT_ROWS else ""
     effects = items(told.get("effect"))
     rows = []
@@ -264,8 +286,8 @@ def drift(story: Story) -> str:
         "Effect size of each feature against the training reference, day by day.",
         "drift of the features",
         table("Drift of the features", ("Feature", "Furthest", "Last day"), rows) if rows else "",
-        f"Distance from the training reference ({measure}): below 0.1 is calm, above 0.25 is a different world. "
-        f"Grey is unknown.{more}",
+        f"Distance from the training reference, {measure}: at {alarm:g} a feature counts as drifted. Blank is "
+        f"unknown.{more}",
     )
 
 
@@ -308,18 +330,19 @@ def decisions(story: Story) -> str:
     found = [mapping(d) for d in items(story.get("decisions"))]
     if not found:
         return section("decisions", "Decisions on the ledger", missing("decisions; the ledger of this run holds none"))
-    entries = "".join(
-        f'<li class="{text(_slug(d.get("kind")))}"><time datetime="{text(d.get("at", ""))}">{text(moment_text(d.get("at")))}</time>'
-        f"<span class=kind>{text(d.get('kind') or MISSING)}</span>"
-        f"<span class=said>{text(d.get('text') or MISSING)}"
-        f"{_policy_note(d.get('policy'))}</span></li>\n"
-        for d in found
-    )
-    lead = f"{len(found):,} entries, oldest first, each with its reason. Times in UTC."
-    fold = f"<ol class=ledger>\n{entries}</ol>\n"
-    if len(found) > 40:
-        fold = f"<details open><summary>All {len(found):,} decisions</summary>\n{fold}</details>\n"
-    return section("decisions", "Decisions on the ledger", paragraph(lead), fold)
+    of = {name: [d for d in found if (d.get("policy") or "renewed") == name] for name in POLICIES}
+    others = [d for d in found if (d.get("policy") or "renewed") not in POLICIES]
+    parts = [
+        paragraph("Everything the renewed system decided, oldest first, each with its reason. Times in UTC."),
+        _entries(of["renewed"]) if of["renewed"] else missing("decisions of the renewed system"),
+    ]
+    for title, listed in ((POLICIES["never"], of["never"]), (POLICIES["straight"], of["straight"]), ("Others", others)):
+        if listed:
+            count_text = f"{len(listed):,} {'entry' if len(listed) == 1 else 'entries'}"
+            parts.append(
+                f"<details><summary>{text(title)}: {text(count_text)}</summary>\n{_entries(listed)}</details>\n"
+            )
+    return section("decisions", "Decisions on the ledger", *parts)
 
 
 def assumptions(story: Story) -> str:
@@ -340,7 +363,9 @@ def exactness(story: Story) -> str:
     }
     found = [mapping(e) for e in items(story.get("exactness"))]
     if not found:
-        return section("exactness", "How sure each figure is", missing("which figures are exact and which are estimates"))
+        return section(
+            "exactness", "How sure each figure is", missing("which figures are exact and which are estimates")
+        )
     parts = []
     for kind, (title, meaning) in kinds.items():
         rows = "".join(
@@ -361,12 +386,23 @@ def exactness(story: Story) -> str:
 
 
 def effort(story: Story) -> str:
-    """Rows and compute."""
-    told = {**mapping(mapping(story.get("summary")).get("rows")), **mapping(story.get("compute"))}
-    if not told:
+    """Rows, compute, and what the figures were made of."""
+    summary = mapping(story.get("summary"))
+    told = {**mapping(summary.get("rows")), **mapping(story.get("compute"))}
+    made = {"declaration": summary.get("identity")} if summary.get("identity") else {}
+    made |= {f"facts of {name}": mark for name, mark in mapping(summary.get("facts")).items()}
+    made |= {f"ledger, {name}": mark for name, mark in mapping(summary.get("ledger")).items()}
+    if not told and not made:
         return section("effort", "Rows and compute", missing("rows and compute"))
-    rows = [[Cell(str(k).replace("_", " "), kind="text"), Cell(_plain(v))] for k, v in told.items()]
-    return section("effort", "Rows and compute", table("Rows and compute", ("What", "How many"), rows, style="narrow"))
+    parts = []
+    if told:
+        rows = [[Cell(str(k).replace("_", " "), kind="text"), Cell(_plain(v))] for k, v in told.items()]
+        parts.append(table("Rows and compute", ("What", "How many"), rows, style="narrow"))
+    if made:
+        marks = [[Cell(name, kind="text"), Cell(str(mark), kind="text")] for name, mark in made.items()]
+        fold = table("What it was made of", ("What", "Digest"), marks, kinds=("text", "text"), style="marks")
+        parts.append(f"<details class=data><summary>What these figures were made of</summary>\n{fold}</details>\n")
+    return section("effort", "Rows and compute", *parts)
 
 
 SECTIONS = (
@@ -381,7 +417,7 @@ SECTIONS = (
     ("Labels", delay),
     ("Decisions", decisions),
     ("Assumptions", assumptions),
-    ("Sureness", exactness),
+    ("How sure", exactness),
     ("Effort", effort),
 )
 """What the page links to and the function that writes it, in order; each function's name is its anchor."""
@@ -405,13 +441,17 @@ def _daily(story: Story, measure: str, say: Any) -> str:
     days = sorted({day for found in series.values() for day in found})
     if not days:
         return ""
-    rows = [[Cell(day_text(day), kind="text"), *(Cell(say(found.get(day))) for found in series.values())] for day in days]
+    rows = [
+        [Cell(day_text(day), kind="text"), *(Cell(say(found.get(day))) for found in series.values())] for day in days
+    ]
     title = "Log loss" if measure == "log_loss" else "Value"
     return table(f"{title} per day", ("Day", *(POLICIES[n] for n in series)), rows)
 
 
 def _scored(title: str, scores: Story) -> list[Cell]:
     def cell(name: str, say: Any, places: int | None = 3) -> Cell:
+        if name != "value" and title in INACTION and number(scores.get(name)) is None:
+            return Cell("—")
         return Cell(say(scores.get(name)), note=interval(scores.get(f"{name}_low"), scores.get(f"{name}_high"), places))
 
     return [
@@ -430,6 +470,11 @@ def _baselines(story: Story) -> dict[str, Story]:
     return listed or {str(name): mapping(b) for name, b in sorted(told.items(), key=lambda pair: str(pair[0]))}
 
 
+def _value_in(story: Story) -> str:
+    unit = mapping(story.get("goal")).get("unit")
+    return f"Value, {unit}" if unit else "Value"
+
+
 def _versions(told: Any) -> str:
     if told is None:
         return MISSING
@@ -441,10 +486,15 @@ def _percent(told: Any) -> str:
     return MISSING if found is None else f"{found:.1%}"
 
 
-def _policy_note(policy: Any) -> str:
-    if policy in (None, "", "renewed"):
-        return ""
-    return f" <small>({text(POLICIES.get(str(policy), str(policy)).lower())})</small>"
+def _entries(found: list[Story]) -> str:
+    lines = []
+    for d in found:
+        at, kind = text(d.get("at") or ""), str(d.get("kind") or MISSING)
+        lines.append(
+            f'<li class="{text(_slug(kind))}"><time datetime="{at}">{text(moment_text(d.get("at")))}</time>'
+            f"<span class=kind>{text(kind)}</span><span class=said>{text(d.get('text') or MISSING)}</span></li>\n"
+        )
+    return f"<ol class=ledger>\n{''.join(lines)}</ol>\n"
 
 
 def _slug(told: Any) -> str:

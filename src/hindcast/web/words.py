@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from hindcast.web.story import Story, mapping, number
+from hindcast.web.story import POLICIES, Story, items, mapping, number
 
 __all__ = [
     "MISSING",
@@ -47,7 +47,10 @@ def figure(value: Any, places: int = 3) -> str:
     ('0.763', 'missing')
     """
     found = number(value)
-    return MISSING if found is None else f"{found:,.{places}f}"
+    if found is None:
+        return MISSING
+    text = f"{found:,.{places}f}"
+    return text.lstrip("-") if text.strip("-0.,") == "" else text
 
 
 def whole(value: Any) -> str:
@@ -77,8 +80,8 @@ def interval(low: Any, high: Any, places: int | None = 3) -> str:
     """``low to high``; `places` None writes amounts; empty when either end is missing."""
     if number(low) is None or number(high) is None:
         return ""
-    say = money if places is None else lambda v: figure(v, places)
-    return f"{say(low)} to {say(high)}"
+    ends = [money(end) if places is None else figure(end, places) for end in (low, high)]
+    return " to ".join(ends)
 
 
 # ---- time -----------------------------------------------------------------------------------------------
@@ -131,15 +134,20 @@ def month_text(text: Any, *, year: bool = True) -> str:
     return f"{name} {moment.year}" if year else name
 
 
-def period_text(period: Any) -> str:
-    """A period as its first and last day; ``until`` is the moment at which it ends.
+def period_text(story: Story) -> str:
+    """The story's first and last day: of the days it tells, which follow the system's own clock, else of its period.
 
     Examples
     --------
-    >>> period_text({"from": "2013-07-01T00:00:00Z", "until": "2014-01-01T00:00:00Z"})
+    >>> period_text({"period": {"from": "2013-07-01T00:00:00Z", "until": "2014-01-01T00:00:00Z"}})
     '1 Jul 2013 to 31 Dec 2013'
     """
-    if not isinstance(period, Mapping):
+    told = mapping(story.get("policies"))
+    days = sorted(str(day) for name in POLICIES for day in items(mapping(told.get(name)).get("days")))
+    if days:
+        return f"{day_text(days[0])} to {day_text(days[-1])}"
+    period = mapping(story.get("period"))
+    if not period:
         return "a period that is not named"
     until = _moment(period.get("until"))
     last = day_text(period.get("until")) if until is None else day_text((until - timedelta(microseconds=1)).isoformat())
@@ -158,7 +166,7 @@ def span_text(seconds: Any) -> str:
     if found is None:
         return MISSING
     total = round(found)
-    parts = []
+    parts: list[str] = []
     for size, name in ((86_400, "days"), (3_600, "h"), (60, "min"), (1, "s")):
         amount, total = divmod(total, size)
         if amount or (name == "s" and not parts):
@@ -204,8 +212,11 @@ def headline(story: Story) -> Headline:
 def nothing_worth(story: Story) -> float | None:
     """What doing nothing would have been worth over the period: told by the story, 0 by the goal's payoffs, or None."""
     summary = mapping(story.get("summary"))
-    told = mapping(summary.get("baselines"))
-    for name in ("nothing", "doing nothing", "do_nothing"):
+    told = {
+        **mapping(summary.get("baselines")),
+        **{str(b.get("name")): b for b in map(mapping, items(story.get("baselines")))},
+    }
+    for name in ("do nothing", "nothing", "doing nothing"):
         for place in (summary, told):
             found = number(mapping(place.get(name)).get("value"))
             if found is not None:
@@ -221,7 +232,7 @@ def earned_sentence(story: Story) -> tuple[str, str]:
     unit = _unit(story)
     replay = mapping(mapping(story.get("summary")).get("replay"))
     value, low, high = (number(replay.get(name)) for name in ("value", "value_low", "value_high"))
-    when = period_text(story.get("period"))
+    when = period_text(story)
     if value is None:
         return "What it earned is missing", f"This run does not say what the system earned from {when}."
     nothing = nothing_worth(story)
@@ -240,8 +251,7 @@ def earned_sentence(story: Story) -> tuple[str, str]:
         title = f"{won} {money(abs(over), unit)} {than} doing nothing"
     if nothing == 0:
         sentence = (
-            f"From {when} its decisions were worth {money(value, unit)} ({range_text}); "
-            "doing nothing is worth 0 by the goal."
+            f"From {when} its decisions were worth {money(value, unit)} ({range_text}); doing nothing is worth 0."
         )
     else:
         sentence = (
