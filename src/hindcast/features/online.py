@@ -25,7 +25,6 @@ from hindcast.values import BEGINNING, NEVER, Floats, Ints, iso
 __all__ = ["Answer", "OnlineFeatures"]
 
 Key = tuple[Any, ...]
-_NO_AGES = np.empty(0, dtype=np.int64)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,17 +60,20 @@ class _Words:
     def __init__(self) -> None:
         self.index: dict[str, int] = {}
         self.words: list[str] = []
+        self._coded: tuple[Any, Floats] = (None, np.empty(0))  # slices of one batch share its vocabulary
 
     def __call__(self, column: Column) -> Floats:
         assert column.vocabulary is not None
-        recode = np.empty(len(column.vocabulary) + 1)
-        for at, word in enumerate(column.vocabulary):
-            if word not in self.index:
-                self.index[word] = len(self.words)
-                self.words.append(word)
-            recode[at] = self.index[word]
-        recode[-1] = np.nan
-        codes: Floats = recode[column.values]
+        if column.vocabulary is not self._coded[0]:
+            recode = np.empty(len(column.vocabulary) + 1)
+            for at, word in enumerate(column.vocabulary):
+                if word not in self.index:
+                    self.index[word] = len(self.words)
+                    self.words.append(word)
+                recode[at] = self.index[word]
+            recode[-1] = np.nan
+            self._coded = (column.vocabulary, recode)
+        codes: Floats = self._coded[1][column.values]
         return codes
 
 
@@ -150,11 +152,14 @@ class OnlineFeatures:
         visible = facts.known < self.now_us
         if not visible.all():
             later = facts.take(~visible)
-            for row in np.argsort(later.known, kind="stable").tolist():
-                one = later.take(slice(row, row + 1))
-                heapq.heappush(self._waiting, (int(one.known[0]), int(one.seq[0]), table, one))
+            self._wait(table, later.take(np.lexsort((later.seq, later.known))))
             facts = facts.take(visible)
         self._apply(table, facts)
+
+    def _wait(self, table: str, facts: Facts) -> None:
+        """Keep facts, in order of (known, sequence), until they become known."""
+        if len(facts):
+            heapq.heappush(self._waiting, (int(facts.known[0]), int(facts.seq[0]), table, facts))
 
     def load(self, table: str, facts: Facts, now_us: int) -> None:
         """Take all facts of `table` at once, as they stand at `now_us`: what a fresh state does at its start.
@@ -232,7 +237,9 @@ class OnlineFeatures:
         self.now_us = now_us
         while self._waiting and self._waiting[0][0] < now_us:
             _, _, table, facts = heapq.heappop(self._waiting)
-            self._apply(table, facts)
+            due = int(np.searchsorted(facts.known, now_us))
+            self._wait(table, facts.take(slice(due, None)))
+            self._apply(table, facts.take(slice(0, due)))
 
     # ---- requests ---------------------------------------------------------------------------------------
 
