@@ -19,6 +19,7 @@ from weakref import finalize
 import numpy as np
 
 from hindcast.errors import ArtifactError, ConfigError, DataError
+from hindcast.models.threads import let_threads_sleep
 from hindcast.values import Floats
 
 __all__ = ["Forest"]
@@ -67,6 +68,7 @@ def library() -> ctypes.CDLL:
             "Install it anew: pip install --force-reinstall 'lightgbm>=4.6'."
         )
     try:
+        let_threads_sleep()
         loaded = ctypes.CDLL(str(path))
     except OSError as error:
         raise ConfigError(

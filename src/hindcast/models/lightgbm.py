@@ -16,6 +16,7 @@ from hindcast.models.baselines import Functions
 from hindcast.models.forest import Forest
 from hindcast.models.model import Model, Row, StoredModel, checked_labels, positive
 from hindcast.models.prepare import Preparation
+from hindcast.models.threads import let_threads_sleep
 from hindcast.values import Floats, Ints, canonical
 
 __all__ = ["LightGBM", "LightGBMModel", "lightgbm"]
@@ -177,6 +178,7 @@ class LightGBM:
     def fit(
         self, features: Frame, label: Floats, *, as_of: Ints, seed: int, validation: tuple[Frame, Floats] | None = None
     ) -> LightGBMModel:
+        let_threads_sleep()
         import lightgbm as library
 
         label = checked_labels(features, label, both=True)

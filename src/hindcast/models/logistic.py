@@ -17,6 +17,7 @@ from hindcast.errors import ArtifactError
 from hindcast.models.baselines import Functions
 from hindcast.models.model import Model, Row, StoredModel, checked_labels, positive, value_of
 from hindcast.models.prepare import Preparation
+from hindcast.models.threads import let_threads_sleep
 from hindcast.values import Floats, Ints, canonical
 
 __all__ = ["Logistic", "LogisticModel", "logistic"]
@@ -186,6 +187,7 @@ class Logistic:
     def fit(
         self, features: Frame, label: Floats, *, as_of: Ints, seed: int, validation: tuple[Frame, Floats] | None = None
     ) -> LogisticModel:
+        let_threads_sleep()
         from sklearn.exceptions import ConvergenceWarning
         from sklearn.linear_model import LogisticRegression
         from threadpoolctl import threadpool_limits
