@@ -38,7 +38,7 @@ LEGEND = {"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom", "tracegrou
 SMOOTH_DAYS = 7
 DRIFT_ROWS = 24
 LABEL_CHARACTERS = 44
-PHONE_CHARACTERS = 18
+PHONE_CHARACTERS = 22
 
 
 def label(text: Any, most: int = LABEL_CHARACTERS) -> str:
@@ -47,11 +47,11 @@ def label(text: Any, most: int = LABEL_CHARACTERS) -> str:
     Examples
     --------
     >>> label("<b>delay</b>"), label("departures_dep_delay_mean_1h_by_origin", 16)
-    ('&lt;b&gt;delay&lt;/b&gt;', 'departu…y_origin')
+    ('&lt;b&gt;delay&lt;/b&gt;', 'departures…igin')
     """
     plain = " ".join(str(text).split())
     if len(plain) > most:
-        head = (most - 1) // 2
+        head = 2 * (most - 1) // 3
         plain = plain[:head] + "…" + plain[len(plain) - (most - 1 - head) :]
     return html.escape(plain, quote=False)
 

@@ -52,7 +52,8 @@ class Cell:
         """The cell under a column's `heading`, which a narrow screen repeats beside it."""
         empty = " class=gone" if self.body == MISSING else ""
         note = f"<small>{text(self.note)}</small>" if self.note else ""
-        inner = f"<span{empty}>{text(self.body)}</span>{self.markup}{note}"
+        body = text(self.body).replace("_", "_<wbr>") if head or self.kind == "text" else text(self.body)
+        inner = f"<span{empty}>{body}</span>{self.markup}{note}"
         if head:
             return f"<th scope=row>{inner}</th>"
         return f'<td class={self.kind} data-head="{text(heading)}">{inner}</td>'

@@ -29,6 +29,7 @@ SUMMARY_OF = {"renewed": "replay", "never": "frozen", "straight": "straight"}
 INACTION = ("do nothing", "nothing", "doing nothing")
 IMPORTANCE_ROWS = 25
 SLICE_ROWS = 40
+SLICE_KINDS = ("text", "number", "number", "text", "number", "number", "number")
 
 
 def front(story: Story) -> str:
@@ -222,7 +223,8 @@ def slices(story: Story) -> str:
             _value_in(story),
         )
         parts.append(
-            f"<h3>By {text(column)}</h3>\n" + table(f"Scores by {column}", headings, rows, style="stack ranges")
+            f"<h3>By {text(column)}</h3>\n"
+            + table(f"Scores by {column}", headings, rows, kinds=SLICE_KINDS, style="stack ranges")
         )
         if len(found) > SLICE_ROWS:
             parts.append(paragraph(f"The {SLICE_ROWS} largest of {len(found)}; the others are not shown.", "note"))
