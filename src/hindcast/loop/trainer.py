@@ -26,7 +26,7 @@ from hindcast.models.baselines import functions_of
 from hindcast.system import System
 from hindcast.trainset.split import Split, split_at
 from hindcast.trainset.trainset import TrainingSet
-from hindcast.values import Floats, digest, duration_text, iso
+from hindcast.values import Floats, Ints, digest, duration_text, iso
 from hindcast.verdicts import Verdict
 
 __all__ = ["BASELINES", "Trained", "Trainer"]
@@ -60,8 +60,11 @@ class Trained:
     verdict : Verdict
         All of them together.
     validation : Split
-    probability : float64 array
-        The judged candidate's answers on the validation rows: what a monitor takes for healthy.
+    label, probability : float64 arrays, as_of : int64 array
+        Of the validation rows, with the judged candidate's answers: what a monitor takes for healthy scores.
+    asked : Frame, asked_us : int64 array
+        Inputs and moments of every request asked in the stretch learnt from, those without a label too: what a
+        monitor takes for a healthy stream. They share the history's memory.
     manifest : mapping
         Of the training set.
     """
@@ -74,9 +77,12 @@ class Trained:
     scores: Mapping[str, Mapping[str, float]]
     verdicts: tuple[Verdict, ...]
     verdict: Verdict
-    rows: TrainingSet
     validation: Split
+    label: Floats
     probability: Floats
+    as_of: Ints
+    asked: Frame
+    asked_us: Ints
     manifest: Mapping[str, Any]
     size_bytes: int
 
@@ -114,6 +120,7 @@ class Trainer:
         """The distinct moments that a training was asked for."""
         self.seconds = 0.0
         self._models: dict[str, Model] = {}
+        self._trained: dict[tuple[int, int, bool], tuple[Trained, Model | None]] = {}
         self._functions = functions_of(self.system.models)
         self._progress = progress
 
@@ -133,6 +140,9 @@ class Trainer:
         DataError
             When too few rows have matured on either side of the split.
         """
+        self.moments.add(now_us)
+        if (now_us, id(champion), measured) in self._trained:
+            return self._trained[now_us, id(champion), measured][0]
         system, plan = self.system, self.system.training
         rows = self.history.training_set(now_us)
         start = int(rows.as_of.max()) - plan.validation_us if len(rows) else now_us
@@ -184,12 +194,12 @@ class Trainer:
         found, verdict = judge_all(system.gates, evidence)
         if not system.gates:
             verdict = Verdict.passed("gates", "the system declares none")
-        self.moments.add(now_us)
         if self._progress:
             self._progress(f"training at {iso(now_us)[:10]}", len(system.learners) + 1, len(system.learners) + 1)
         self.trainings = min(self.trainings, before + 1)
         floors = {name: model for name, model in models.items() if model.kind in BASELINES}
-        return Trained(
+        asked = self.history.slice(int(rows.as_of.min()) - 1, now_us)
+        trained = Trained(
             now_us,
             final,
             floors,
@@ -198,12 +208,17 @@ class Trainer:
             scores,
             tuple(found),
             verdict,
-            rows,
             split,
+            labels,
             answers[chosen],
+            rows.as_of[split.validation],
+            self.history.inputs.take(asked),
+            self.history.as_of[asked],
             rows.manifest,
             size,
         )
+        self._trained[now_us, id(champion), measured] = trained, champion
+        return trained
 
     def _places(self, rows: TrainingSet) -> Any:
         """Where the training set's rows stand in the history, by their sequence numbers."""

@@ -10,6 +10,7 @@ import numpy as np
 
 from hindcast.loop.trainer import Trained
 from hindcast.loop.world import World, moments
+from hindcast.models.baselines import LAST_LABEL
 from hindcast.monitor import Alert, DriftMonitor, Looks, PerformanceMonitor, Reference, ScoreReference
 from hindcast.system import System
 from hindcast.values import DAY_US, Floats, Ints, duration_text
@@ -18,12 +19,15 @@ __all__ = ["DriftWatch", "ScoreWatch", "reference_of", "score_reference_of"]
 
 
 def reference_of(system: System, trained: Trained) -> Reference:
-    """What a model takes for healthy: its training rows, and what it says about them."""
-    prediction = trained.model.predict(trained.rows.features.having(__last_label=trained.rows.last_label))
+    """What a model takes for healthy: all that was asked in the stretch it learnt from, and what it says about that.
+
+    Requests that never got a label are among them, as they are among those to come: a storm cancels flights.
+    """
+    features = trained.asked.select([name for name in trained.asked.names if name != LAST_LABEL])
     return Reference.learn(
-        trained.rows.features,
-        trained.rows.as_of,
-        prediction,
+        features,
+        trained.asked_us,
+        trained.model.predict(trained.asked),
         window=system.monitoring.window,
         every=system.monitoring.every,
         zone=system.monitoring.zone,
@@ -33,11 +37,10 @@ def reference_of(system: System, trained: Trained) -> Reference:
 
 def score_reference_of(system: System, trained: Trained) -> ScoreReference:
     """How well the judged candidate did on the validation part."""
-    rows = trained.validation.validation
     return ScoreReference.learn(
-        trained.rows.label[rows],
+        trained.label,
         trained.probability,
-        trained.rows.as_of[rows],
+        trained.as_of,
         goal=system.goal,
         window=system.monitoring.score_window,
         seed=system.seed,
