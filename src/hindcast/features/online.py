@@ -10,7 +10,7 @@ import heapq
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -19,8 +19,7 @@ from hindcast.errors import ConfigError, DataError, UnknownName
 from hindcast.facts.facts import Facts
 from hindcast.features import kernel
 from hindcast.features.plan import FeaturePlan, Group
-from hindcast.features.versions import known_until
-from hindcast.values import BEGINNING, NEVER, Floats, Ints, iso
+from hindcast.values import BEGINNING, NEVER, Bools, Floats, Ints, iso
 
 __all__ = ["Answer", "OnlineFeatures"]
 
@@ -43,8 +42,7 @@ class Answer:
     ages: dict[str, int | None]
 
 
-@dataclass(slots=True)
-class _Version:
+class _Version(NamedTuple):
     """The visible version of a key: its precedence, whether it is a retraction, and where each group keeps it."""
 
     known: int
@@ -169,12 +167,9 @@ class OnlineFeatures:
         if table not in self._of_table:
             return
         self._move(now_us)
-        key = self.plan.tables[table].key
         seen = facts.known < now_us
         self.push(table, facts.take(~seen))
-        past = facts.take(seen)
-        current = past.take(known_until(past, key) >= NEVER) if key else past
-        self._apply(table, current)
+        self._apply(table, facts.take(seen))
 
     def _apply(self, table: str, facts: Facts) -> None:
         """Facts that are visible by now take effect; of each key the greatest (known, sequence) counts."""
@@ -188,35 +183,44 @@ class OnlineFeatures:
         states = self._of_table[table]
         places = [_keys(facts.frame, [column for _, column in state.group.by]) for state in states]
         push = ~facts.retract
-        versions = self._versions.get(table)
-        if versions is not None:
-            keys = _keys(facts.frame, list(self.plan.tables[table].key or ()))
-            push = push.copy()
-            last: dict[Key, int] = {}
-            for row, key in enumerate(keys):
-                if key is not None:
-                    if key in last:
-                        push[last[key]] = False
-                    last[key] = row
-            for key, row in last.items():
-                known, seq, event = int(facts.known[row]), int(facts.seq[row]), int(facts.event[row])
-                old = versions.get(key)
-                if old is not None:
-                    if (old.known, old.seq) >= (known, seq):
-                        push[row] = False
-                        continue
-                    if not old.retracted:
-                        for state, place in zip(states, old.places, strict=True):
-                            if place is not None and place in state.folds:
-                                kernel.kill(state.group.spec, *state.folds[place], old.event, old.known, old.seq)
-                here = tuple(place[row] for place in places)
-                versions[key] = _Version(known, seq, event, bool(facts.retract[row]), here)
+        if table in self._versions:
+            push &= self._supersede(table, facts, places)
         for state, theirs in zip(states, places, strict=True):
             self._feed(state, theirs, facts, push)
 
-    def _feed(self, state: _GroupState, places: list[Key | None], facts: Facts, push: Any) -> None:
+    def _supersede(self, table: str, facts: Facts, places: list[list[Key | None]]) -> Bools:
+        """Which facts count now, being the newest of their key; what they replace leaves its folds."""
+        versions, states = self._versions[table], self._of_table[table]
+        keys = _keys(facts.frame, list(self.plan.tables[table].key or ()))
+        last = {key: row for row, key in enumerate(keys) if key is not None}
+        counts = np.array([key is None for key in keys], dtype=np.bool_)
+        known, seq, event = facts.known.tolist(), facts.seq.tolist(), facts.event.tolist()
+        retract, here = facts.retract.tolist(), list(zip(*places, strict=True))
+        fresh: dict[Key, int] = {}
+        for key, row in last.items():
+            old = versions.get(key)
+            if old is not None:
+                if (old.known, old.seq) >= (known[row], seq[row]):
+                    continue
+                if not old.retracted:
+                    for state, place in zip(states, old.places, strict=True):
+                        if place is not None and place in state.folds:
+                            kernel.kill(state.group.spec, *state.folds[place], old.event, old.known, old.seq)
+            fresh[key] = row
+        counts[list(fresh.values())] = True
+        versions.update(
+            {key: _Version(known[row], seq[row], event[row], retract[row], here[row]) for key, row in fresh.items()}
+        )
+        return counts
+
+    def _feed(self, state: _GroupState, places: list[Key | None], facts: Facts, push: Bools) -> None:
         spec = state.group.spec
-        values = np.ascontiguousarray(state.group.values(facts.frame, len(facts), state.coders(facts.frame)))
+        vocabularies = state.coders(facts.frame)
+        if spec[kernel.RETAIN] >= 0 and not spec[kernel.LATEST_KEPT]:
+            push = push & (facts.event >= self.now_us - int(spec[kernel.RETAIN]))  # what every window has passed
+        if not push.any():
+            return
+        values = np.ascontiguousarray(state.group.values(facts.frame, len(facts), vocabularies))
         rows_of: dict[Key, list[int]] = {}
         for row in np.flatnonzero(push).tolist():
             place = places[row]

@@ -45,7 +45,8 @@ class Predictor:
     goal : Goal
         Anything with a `threshold`: above it, act.
     kinds : mapping of str to kind
-        Of the columns a request may bring; all of ``plan.request_columns`` must be among them.
+        Of the columns a request brings: those of ``plan.request_columns``, and what else is to stand in the log, such
+        as the key by which an outcome finds its prediction.
     functions : mapping of str to function, optional
         The functions the system declares, for stored rules.
 
@@ -79,7 +80,8 @@ class Predictor:
             raise ConfigError(f"the goal's threshold must be a probability, got {goal.threshold!r}.")
         self.plan = plan
         self.threshold = float(goal.threshold)
-        self.kinds: dict[str, Kind] = {name: kinds[name] for name in plan.request_columns}
+        first = dict.fromkeys(plan.request_columns)
+        self.kinds: dict[str, Kind] = {name: kinds[name] for name in (*first, *(n for n in kinds if n not in first))}
         self.functions = dict(functions or {})
         self._admitted: dict[str, _Admitted] = {}
 
@@ -126,7 +128,7 @@ class Predictor:
     # ---- requests ---------------------------------------------------------------------------------------
 
     def request(self, row: Mapping[str, Any], number: int = 1) -> dict[str, Any]:
-        """A request's values, checked: every column of the plan's requests, and no other."""
+        """A request's values, checked: every column of `kinds`, and no other."""
         return checked_row(row, self.kinds, what="request", number=number)
 
     def features(self, row: Mapping[str, Any], number: int = 1) -> dict[str, Any]:

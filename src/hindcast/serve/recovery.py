@@ -6,8 +6,10 @@ the answers that were given under keys, so that asking again gives the same one.
 
 from __future__ import annotations
 
+import gc
 from collections import OrderedDict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
@@ -180,8 +182,21 @@ def fold(plan: FeaturePlan, drain: Drain, found: Journaled, now_us: int) -> tupl
             )
         next_seq[name] = max([landed, *(facts.first + len(facts) for facts in taken)])
         if name in plan.tables:
-            online.load(name, _facts(plan.columns_of(name), name, drain, taken), now_us)
+            with _no_collection():
+                online.load(name, _facts(plan.columns_of(name), name, drain, taken), now_us)
     return online, next_seq
+
+
+@contextmanager
+def _no_collection() -> Iterator[None]:
+    """Without Python's search for cycles, which would walk over a million new objects again and again."""
+    was = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was:
+            gc.enable()
 
 
 def _facts(columns: Iterable[str], name: str, drain: Drain, taken: list[FactsRecord]) -> Facts:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import signal
 import socket
@@ -65,6 +66,7 @@ def run_server(
     name = f"[{where[0]}]" if listening.family == socket.AF_INET6 else where[0]
 
     def on_ready(service: Service) -> None:
+        gc.freeze()  # the state stays: no search for cycles need walk over it, which would hold up a request
         print(
             f"serving {service.system}/{service.target} at http://{name}:{where[1]} ({service.status()})",
             file=stream,
