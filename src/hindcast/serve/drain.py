@@ -7,10 +7,12 @@ of it is in the lake does a second record say so; then the journal may let it go
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from itertools import takewhile
 
+from hindcast.clock import Clock
 from hindcast.columns import Kind
 from hindcast.facts.facts import Facts
 from hindcast.facts.lake import Lake
@@ -18,9 +20,21 @@ from hindcast.facts.quarantine import Quarantine, Refused
 from hindcast.facts.table import Table
 from hindcast.journal import Entry, Journal
 from hindcast.serve.prediction_log import PredictionRecord, ShadowRecord, prediction_facts, prediction_table
-from hindcast.serve.records import FACTS, PREDICTION, SHADOW, FactsRecord, unpacked
+from hindcast.serve.records import (
+    DRAIN,
+    DRAINED,
+    FACTS,
+    PREDICTION,
+    SHADOW,
+    DrainedRecord,
+    DrainRecord,
+    FactsRecord,
+    packed,
+    unpacked,
+)
+from hindcast.serve.writer import Writer
 
-__all__ = ["Drain"]
+__all__ = ["Drain", "Drainage"]
 
 
 @dataclass(slots=True)
@@ -98,3 +112,59 @@ def _sorted(entries: Iterable[Entry]) -> _Batch:
         elif entry.kind == SHADOW:
             found.shadows.append(unpacked(entry.body, ShadowRecord))
     return found
+
+
+class Drainage:
+    """Drains again and again, beside the traffic.
+
+    Parameters
+    ----------
+    drain : Drain
+    writer : Writer
+    clock : Clock
+    drained : int
+        Up to this position everything is in the lake.
+    remember : int
+        So many records stay in the journal, drained or not.
+    """
+
+    def __init__(self, drain: Drain, writer: Writer, clock: Clock, *, drained: int, remember: int) -> None:
+        self.drained, self.undrained_bytes = drained, 0
+        self._drain, self._writer, self._clock, self._remember = drain, writer, clock, remember
+        self._waiting = drain.journal.last - drained
+        self._begun: list[tuple[int, DrainRecord]] = []
+        self._one = asyncio.Lock()
+
+    @property
+    def lag(self) -> int:
+        """Records that are not in the lake yet."""
+        return self._drain.journal.last - self.drained if self._begun else self._waiting
+
+    def note(self, records: int, size: int) -> None:
+        """So much more waits."""
+        self._waiting += records
+        self.undrained_bytes += size
+
+    async def run(self) -> int:
+        """Bring everything handed to the journal so far to the lake, and say how many rows were new there.
+
+        What failed before is done first, under the name it had.
+        """
+        async with self._one:
+            if not self._begun and not self._waiting:
+                return 0
+            self.undrained_bytes = self._waiting = 0
+            begun = DrainRecord(self._clock.now_us())
+            (position,) = await self._writer.durable([(DRAIN, packed(begun), None)])
+            self._begun.append((position, begun))
+            rows = 0
+            while self._begun:
+                position, begun = self._begun[0]
+                rows += await asyncio.to_thread(self._drain.land, self.drained, position, begun.batch(position))
+                self.drained = position
+                self._begun.pop(0)
+            done = DrainedRecord(self._clock.now_us(), self.drained)
+            await self._writer.durable([(DRAINED, packed(done), None)])
+            journal = self._drain.journal
+            await asyncio.to_thread(journal.release, min(self.drained, journal.last - self._remember))
+            return rows

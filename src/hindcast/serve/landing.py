@@ -9,14 +9,14 @@ from typing import Any
 import numpy as np
 
 from hindcast.columns import Column, Frame, Kind
-from hindcast.errors import UnknownName
+from hindcast.errors import DataError, UnknownName
 from hindcast.facts.facts import Facts
 from hindcast.facts.table import Table
 from hindcast.serve.inputs import Misfit, checked_value, column_of
 from hindcast.serve.records import FactsRecord, RefusedRow
 from hindcast.values import iso
 
-__all__ = ["Pushed", "Receipt", "facts_of_rows"]
+__all__ = ["PushRefused", "Pushed", "Receipt", "facts_of_rows", "restamped"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -86,6 +86,27 @@ class Receipt:
         )
 
 
+class PushRefused(DataError):
+    """A push with bad rows: the first is the error, the others beside it.
+
+    Parameters
+    ----------
+    table : str
+    refused : list of RefusedRow
+        In order of rows, at least one.
+    """
+
+    def __init__(self, table: str, refused: list[RefusedRow]) -> None:
+        first = refused[0]
+        super().__init__(
+            f"table {table!r}: {first.reason.rstrip('.')}. Nothing of this push was taken",
+            row=first.row,
+            column=first.column,
+            value=first.value,
+        )
+        self.refused = refused
+
+
 def facts_of_rows(
     table: Table,
     rows: Sequence[Mapping[str, Any]],
@@ -138,6 +159,16 @@ def facts_of_rows(
     refused = [RefusedRow(row, fault.column, _text(fault.value), fault.reason) for row, fault in faults.items()]
     refused += [RefusedRow(int(places[r.row - 1]) + 1, r.column, _text(r.value), r.reason) for r in derived.refusals]
     return Pushed(derived.facts, sorted(refused, key=lambda r: r.row), derived.absent, derived.future)
+
+
+def restamped(table: Table, draft: Pushed, stamp: int) -> Pushed:
+    """The draft as it is when its rows arrive at `stamp`."""
+    facts = draft.facts
+    arrived = np.full(len(facts), stamp, dtype=np.int64)
+    known = arrived if table.known == "arrival" else facts.known
+    event = known if table.event_time is None and table.known == "arrival" else facts.event
+    moved = Facts(event, known, facts.seq, facts.retract, facts.frame)
+    return Pushed(moved, draft.refused, draft.absent, int((known > stamp).sum()))
 
 
 def _names(

@@ -18,7 +18,7 @@ from hindcast.errors import (
     UnknownName,
 )
 from hindcast.serve.inputs import Scalar, checked_value
-from hindcast.serve.landing import Receipt
+from hindcast.serve.landing import PushRefused, Receipt
 from hindcast.serve.prediction_log import PredictionRecord
 from hindcast.serve.service import Ask
 from hindcast.values import iso
@@ -153,14 +153,13 @@ def error_of(error: HindcastError | HttpError) -> tuple[int, dict[str, Any]]:
     """Status and body for an error: 422 for what the caller sent, 503 for what may pass, 500 for what may not."""
     if isinstance(error, HttpError):
         return error.status, {"error": {"type": "HttpError", "message": str(error)}}
-    body: dict[str, Any] = {"type": type(error).__name__.lstrip("_"), "message": str(error)}
+    body: dict[str, Any] = {"type": _name(error), "message": str(error)}
     if isinstance(error, UnknownName):
         body |= {"name": error.name, "close": list(error.close)}
     if isinstance(error, DataError):
         body |= {"row": error.row, "column": error.column, "value": error.value}
-        refused = getattr(error, "refused", None)
-        if refused is not None:
-            body |= {"type": "DataError", "refused": _rows(refused)}
+    if isinstance(error, PushRefused):
+        body |= {"refused": _rows(error.refused)}
     if isinstance(error, UnknownName) and error.args and "no table" in str(error):
         return 404, {"error": body}
     if isinstance(error, RequestError | DataError | ConfigError):
@@ -169,6 +168,11 @@ def error_of(error: HindcastError | HttpError) -> tuple[int, dict[str, Any]]:
         return 503, {"error": body}
     assert isinstance(error, ArtifactError | LeakError | HindcastError)
     return 500, {"error": body}
+
+
+def _name(error: HindcastError) -> str:
+    """The error's class in the public family."""
+    return next(kind.__name__ for kind in type(error).__mro__ if kind.__module__ == "hindcast.errors")
 
 
 def _rows(refused: list[Any]) -> list[dict[str, Any]]:

@@ -25,34 +25,24 @@ import numpy as np
 
 from hindcast.clock import Clock, ReplayClock, stopwatch_s
 from hindcast.columns import Column, Kind
-from hindcast.errors import DataError, HindcastError, RequestError, StateError, UnknownName
+from hindcast.errors import DataError, RequestError, StateError, UnknownName
 from hindcast.facts.facts import Facts
 from hindcast.facts.table import Table
 from hindcast.features.online import OnlineFeatures
 from hindcast.features.plan import FeaturePlan
 from hindcast.journal import Home, Journal, Lock
 from hindcast.registry import Roles
-from hindcast.serve.drain import Drain
-from hindcast.serve.landing import Pushed, Receipt, facts_of_rows
+from hindcast.serve.drain import Drain, Drainage
+from hindcast.serve.landing import Pushed, PushRefused, Receipt, facts_of_rows, restamped
+from hindcast.serve.line import Line
 from hindcast.serve.prediction_log import PredictionRecord, ShadowRecord
 from hindcast.serve.predictor import Predictor
-from hindcast.serve.records import (
-    DRAIN,
-    DRAINED,
-    FACTS,
-    PREDICTION,
-    SHADOW,
-    DrainedRecord,
-    DrainRecord,
-    FactsRecord,
-    pack_facts,
-    packed,
-    unpacked,
-)
+from hindcast.serve.records import FACTS, PREDICTION, SHADOW, FactsRecord, pack_facts, packed, unpacked
 from hindcast.serve.recovery import Journaled, PushAnswer, clock_after, finish_drains, fold, journaled, table_kinds
-from hindcast.serve.roles import NOBODY, Registered, assigned, prepare
+from hindcast.serve.roles import Registered, Watch, assigned
 from hindcast.serve.telemetry import Telemetry
 from hindcast.serve.warm import warm_features, warm_request
+from hindcast.serve.writer import Writer
 
 __all__ = ["Ask", "Receipt", "Service", "Settings"]
 
@@ -113,26 +103,7 @@ class Ask:
     as_of: int | None = None
 
 
-@dataclass(slots=True, eq=False)
-class _Landing:
-    """A push in the line: it takes effect when `durable` is done."""
-
-    record: FactsRecord
-    facts: Facts
-    durable: Future[list[int]]
-    answer: asyncio.Future[Receipt]
-    newer_than: int
-
-
 _Answered = tuple[list[PredictionRecord], "asyncio.Future[list[int]]"]
-
-
-@dataclass(slots=True, eq=False)
-class _Waiting:
-    """A request behind a push."""
-
-    work: Callable[[], _Answered]
-    answer: asyncio.Future[_Answered]
 
 
 class Service:
@@ -164,27 +135,21 @@ class Service:
         self.plan = online.plan
         self.tables = drain.tables
         self.telemetry = Telemetry()
-        self.roles: Roles = NOBODY
-        self.trouble = ""
-        """Why roles on the ledger could not be taken over; empty when they were."""
-        self._lock, self._drain, self._journal, self._registry = lock, drain, drain.journal, registry
+        self._lock, self._journal, self._writer = lock, drain.journal, Writer(drain.journal)
+        self._drainage = Drainage(drain, self._writer, clock, drained=found.drained, remember=settings.remember)
+        self._watch = Watch(predictor, registry, self.telemetry)
+        self._watch.begin()
         self._online, self._next_seq, self._kinds = online, next_seq, kinds
         self._pushes, self._predictions = found.pushes, found.predictions
-        self._drained = found.drained
-        self._pending: list[tuple[int, DrainRecord]] = []
-        self._line: deque[_Landing | _Waiting] = deque()
+        self._line = Line()
         self._flying: dict[str, asyncio.Future[Any]] = {}
         self._shadows: deque[tuple[str, PredictionRecord]] = deque()
-        self._unsynced = self._undrained = 0
-        self._waiting = self._journal.last - found.drained
         self._changed_s = stopwatch_s()
         self._serving = 0
         self._tasks: list[asyncio.Task[None]] = []
         self._state = "opened"
         self.telemetry.watch(
-            lambda: self._journal.last - self._drained if self._pending else self._waiting,
-            lambda: stopwatch_s() - self._changed_s,
-            lambda: self._unsynced,
+            lambda: self._drainage.lag, lambda: stopwatch_s() - self._changed_s, lambda: self._writer.unsynced
         )
 
     @staticmethod
@@ -256,28 +221,22 @@ class Service:
             online, next_seq = fold(plan, drain, found, now)
             warm_features(online)
             warm_request(online, predictor, now)
-            service = Service(
+            return Service(
                 lock=lock, drain=drain, online=online, next_seq=next_seq, kinds=table_kinds(named, drain, found),
                 predictor=predictor, registry=registry, clock=clock, found=found, system=system, unit=unit,
                 settings=settings,
             )  # fmt: skip
-            try:
-                service._take_over(prepare(predictor, registry))
-            except HindcastError as error:
-                service.trouble = str(error)
         except BaseException:
             if journal is not None:
                 journal.close()
             lock.release()
             raise
-        return service
 
     # ---- life -------------------------------------------------------------------------------------------
 
     async def start(self) -> None:
         """Begin to drain and to watch the ledger."""
         self._state = "running"
-        self._refreshing, self._draining = asyncio.Lock(), asyncio.Lock()
         self._poll_now, self._drain_now = asyncio.Event(), asyncio.Event()
         self._tasks = [
             asyncio.create_task(self._often(self._poll_now, self.settings.poll_s, self.refresh)),
@@ -299,8 +258,8 @@ class Service:
         if not self.running:
             return f"the service is {self._state}"
         if self.roles.champion is None:
-            return self.trouble or "no version has been promoted yet: train one, then promote it"
-        return f"{self.roles.champion} serves" + (f"; but {self.trouble}" if self.trouble else "")
+            return self._watch.trouble or "no version has been promoted yet: train one, then promote it"
+        return f"{self.roles.champion} serves" + (f"; but {self._watch.trouble}" if self._watch.trouble else "")
 
     async def close(self) -> None:
         """Finish what is in flight, drain, and let the next server in. A second call does nothing."""
@@ -333,7 +292,7 @@ class Service:
     def _admit(self) -> None:
         if not self.running:
             raise StateError(f"the service is {self._state}. Try again soon.")
-        if self._unsynced > self.settings.unsynced_bytes:
+        if self._writer.unsynced > self.settings.unsynced_bytes:
             raise StateError("the disk cannot keep up with what arrives. Try again soon.")
 
     # ---- moments ----------------------------------------------------------------------------------------
@@ -404,8 +363,7 @@ class Service:
                 return known.receipt
         self._serving += 1
         try:
-            landing = self._land(table, rows, content, name, arrival, quarantine)
-            return await asyncio.shield(landing.answer)
+            return await asyncio.shield(self._land(table, rows, content, name, arrival, quarantine))
         finally:
             self._serving -= 1
 
@@ -417,7 +375,7 @@ class Service:
         key: str | None,
         arrival: int | None,
         quarantine: bool,
-    ) -> _Landing:
+    ) -> asyncio.Future[Receipt]:
         """Check a push, give it its stamp and sequence, hand it to the journal, put it in the line."""
         declared, first = self.tables[table], self._next_seq[table]
         needed = self.plan.columns_of(table) if table in self.plan.tables else ()
@@ -427,12 +385,11 @@ class Service:
 
         draft = read(arrival if arrival is not None else self.clock.now_us())
         if draft.refused and not quarantine:
-            worst = draft.refused[0]
             self.telemetry.refused.labels(table).inc(len(draft.refused))
-            raise _Refused(table, draft, worst.row, worst.column, worst.value, worst.reason)
+            raise PushRefused(table, draft.refused)
         self._check(table, draft.facts)
         (stamp,) = self._moments([arrival], "arrival")
-        pushed = draft if stamp == arrival else _restamped(declared, draft, stamp)
+        pushed = draft if stamp == arrival else restamped(declared, draft, stamp)
         record = pack_facts(
             table,
             pushed.facts,
@@ -443,15 +400,13 @@ class Service:
             future=pushed.future,
         )
         newer_than = self._journal.last
-        answer: asyncio.Future[Receipt] = asyncio.get_running_loop().create_future()
-        durable = self._append([(FACTS, packed(record), key)], self._advance)
-        landing = _Landing(record, pushed.facts, durable, answer, newer_than)
-        self._line.append(landing)
+        durable = self._writer.append(self._note([(FACTS, packed(record), key)]), self._line.serve)
+        answer = self._line.add(lambda: self._apply(record, pushed.facts, durable, newer_than), durable)
         self._next_seq[table] = first + len(pushed.facts)
         if key is not None:
             self._flying[key] = answer
             answer.add_done_callback(lambda done: self._remember(key, record, done))
-        return landing
+        return answer
 
     def _remember(self, key: str, record: FactsRecord, done: asyncio.Future[Receipt]) -> None:
         self._flying.pop(key, None)
@@ -464,29 +419,14 @@ class Service:
             if group.table.name == table:
                 group.values(facts.frame, len(facts), [_nothing] * len(group.slots))
 
-    def _advance(self) -> None:
-        """Serve the line from its head, as far as it is durable."""
-        while self._line:
-            head = self._line[0]
-            if isinstance(head, _Landing) and not head.durable.done():
-                return
-            self._line.popleft()
-            try:
-                if isinstance(head, _Landing):
-                    head.answer.set_result(self._apply(head))
-                else:
-                    head.answer.set_result(head.work())
-            except Exception as error:
-                head.answer.set_exception(error)
-
-    def _apply(self, landing: _Landing) -> Receipt:
+    def _apply(self, record: FactsRecord, facts: Facts, durable: Future[list[int]], newer_than: int) -> Receipt:
         """Durable facts take effect."""
-        (position,), record = landing.durable.result(), landing.record
-        if position <= landing.newer_than:  # its key was known from long ago
+        (position,) = durable.result()
+        if position <= newer_than:  # its key was known from long ago
             return Receipt(record.table, -1, 0, [], 0, 0, record.stamp, repeated=True)
-        self._online.push(record.table, landing.facts)
+        self._online.push(record.table, facts)
         self._kinds[record.table] |= {
-            name: column.kind for name, column in landing.facts.frame.items() if column.present().any()
+            name: column.kind for name, column in facts.frame.items() if column.present().any()
         }
         self._changed_s = stopwatch_s()
         self.telemetry.facts.labels(record.table).inc(len(record))
@@ -571,9 +511,8 @@ class Service:
         try:
             moments, newer_than = self._moments([ask.as_of for ask in asks], "as_of"), self._journal.last
             if self._line:
-                waiting = _Waiting(lambda: self._answer(asks, values, moments, keys), loop.create_future())
-                self._line.append(waiting)
-                records, durable = await asyncio.shield(waiting.answer)
+                waiting = self._line.add(lambda: self._answer(asks, values, moments, keys))
+                records, durable = await asyncio.shield(waiting)
             else:
                 records, durable = self._answer(asks, values, moments, keys)
             positions = await durable
@@ -598,7 +537,7 @@ class Service:
 
     def _answer(
         self, asks: list[Ask], values: list[dict[str, Any]], moments: list[int], keys: list[str | None]
-    ) -> tuple[list[PredictionRecord], asyncio.Future[list[int]]]:
+    ) -> _Answered:
         """Features, probabilities and decisions at their moments, handed to the journal."""
         roles, online, predictor = self.roles, self._online, self.predictor
         records = []
@@ -619,19 +558,15 @@ class Service:
                     request=request, features=features, ages=ages,
                 )
             )  # fmt: skip
-        loop = asyncio.get_running_loop()
-        durable: asyncio.Future[list[int]] = loop.create_future()
-        appended = self._append(
-            [(PREDICTION, packed(record), key) for record, key in zip(records, keys, strict=True)],
-            lambda: _pass_on(appended, durable),
-        )
+        written = [(PREDICTION, packed(record), key) for record, key in zip(records, keys, strict=True)]
+        durable = self._writer.durable(self._note(written))
         if roles.stage == "shadow" and roles.challenger is not None:
             self._shadows.extend((roles.challenger, record) for record in records)
         return records, durable
 
     def _answer_in_shadow(self) -> None:
         """Ask the challenger what it would have said, and note it; whatever goes wrong there touches nobody."""
-        appended: list[tuple[str, bytes, None]] = []
+        appended: list[tuple[str, bytes, str | None]] = []
         while self._shadows:
             version, record = self._shadows.popleft()
             try:
@@ -644,56 +579,18 @@ class Service:
             appended.append((SHADOW, packed(shadow), None))
         if appended:
             try:
-                self._append(appended, _nothing_to_do)
+                self._writer.append(self._note(appended), _nothing_to_do)
             except StateError as error:
                 _log.warning("shadow answers were lost: %s", error)
 
-    # ---- the journal ------------------------------------------------------------------------------------
-
-    def _append(self, records: Sequence[tuple[str, bytes, str | None]], then: Callable[[], None]) -> Future[list[int]]:
-        """Hand records to the journal; `then` runs on the loop when they are durable or have failed."""
-        loop = asyncio.get_running_loop()
-        size = sum(len(body) for _, body, _ in records)
-        future = self._journal.append_many(records)
-        self._unsynced += size
-        if records[0][0] not in (DRAIN, DRAINED):
-            self._undrained += size
-            self._waiting += len(records)
-        if self._undrained > self.settings.drain_bytes:
-            self._drain_now.set()
-
-        def settle() -> None:
-            self._unsynced -= size
-            then()
-
-        future.add_done_callback(lambda _: loop.call_soon_threadsafe(settle))
-        return future
-
-    async def _written(self, kind: str, body: bytes) -> int:
-        durable: asyncio.Future[list[int]] = asyncio.get_running_loop().create_future()
-        appended = self._append([(kind, body, None)], lambda: _pass_on(appended, durable))
-        return (await durable)[0]
+    # ---- drain and roles --------------------------------------------------------------------------------
 
     async def drain(self) -> int:
-        """Bring everything taken so far to the lake, and say how many rows that were."""
-        async with self._draining:
-            self._answer_in_shadow()
-            if not self._pending and not self._waiting:
-                return 0
-            self._undrained = self._waiting = 0
-            begun = DrainRecord(self.clock.now_us())
-            self._pending.append((await self._written(DRAIN, packed(begun)), begun))
-            rows = 0
-            while self._pending:
-                position, begun = self._pending[0]
-                rows += await asyncio.to_thread(self._drain.land, self._drained, position, begun.batch(position))
-                self._drained = position
-                self._pending.pop(0)
-            await self._written(DRAINED, packed(DrainedRecord(self.clock.now_us(), self._drained)))
-            kept = min(self._drained, self._journal.last - self.settings.remember)
-            await asyncio.to_thread(self._journal.release, kept)
-            self.telemetry.drained.inc(rows)
-            return rows
+        """Bring everything taken so far to the lake, and say how many rows were new there."""
+        self._answer_in_shadow()
+        rows = await self._drainage.run()
+        self.telemetry.drained.inc(rows)
+        return rows
 
     async def _drain_quietly(self) -> None:
         try:
@@ -702,43 +599,27 @@ class Service:
             self.telemetry.drain_failures.inc()
             _log.error("the journal could not be drained, it keeps everything until it can: %r", error)
 
-    # ---- roles ------------------------------------------------------------------------------------------
+    @property
+    def roles(self) -> Roles:
+        """Who serves and who is on trial."""
+        return self._watch.roles
 
     def notify(self) -> None:
         """The ledger has news."""
         self._poll_now.set()
 
     async def refresh(self) -> None:
-        """Take over the ledger's roles, loading what is new beside the traffic; on trouble the present ones stay."""
-        async with self._refreshing:
-            try:
-                roles = await asyncio.to_thread(prepare, self.predictor, self._registry)
-            except HindcastError as error:
-                if str(error) != self.trouble:
-                    self.telemetry.swap_failures.inc()
-                    _log.error("the ledger's roles could not be taken over: %s", error)
-                self.trouble = str(error)
-                return
-            self._take_over(roles)
+        """Take over the ledger's roles now."""
+        await self._watch.refresh()
 
-    def _take_over(self, roles: Roles) -> None:
-        self.trouble = ""
-        if roles != self.roles:
-            if roles.champion != self.roles.champion:
-                self.telemetry.crown(roles.champion)
-                _log.info("%s serves now, in place of %s", roles.champion, self.roles.champion)
-            self.roles = roles
-            self.predictor.retire({v for v in (roles.champion, roles.challenger) if v is not None})
+    # ---- the journal ------------------------------------------------------------------------------------
 
-
-class _Refused(DataError):
-    """A push with bad rows: the first as the error, all of them beside it."""
-
-    def __init__(self, table: str, pushed: Pushed, row: int, column: str | None, value: Any, reason: str) -> None:
-        super().__init__(
-            f"table {table!r}: {reason}. Nothing of this push was taken", row=row, column=column, value=value
-        )
-        self.refused = pushed.refused
+    def _note(self, records: Sequence[tuple[str, bytes, str | None]]) -> Sequence[tuple[str, bytes, str | None]]:
+        """The records, after noting that they are to be drained."""
+        self._drainage.note(len(records), sum(len(body) for _, body, _ in records))
+        if self._drainage.undrained_bytes > self.settings.drain_bytes:
+            self._drain_now.set()
+        return records
 
 
 def _content(table: str, rows: Sequence[Mapping[str, Any]]) -> bytes:
@@ -747,26 +628,6 @@ def _content(table: str, rows: Sequence[Mapping[str, Any]]) -> bytes:
         return blake2b(msgspec.msgpack.encode((table, rows)), digest_size=16).digest()
     except (msgspec.MsgspecError, OverflowError, UnicodeEncodeError, TypeError) as error:
         raise DataError(f"table {table!r}: the rows cannot be written down ({error}).") from None
-
-
-def _restamped(table: Table, draft: Pushed, stamp: int) -> Pushed:
-    """A draft with its arrival known."""
-    facts = draft.facts
-    arrived = np.full(len(facts), stamp, dtype=np.int64)
-    known = arrived if table.known == "arrival" else facts.known
-    event = known if table.event_time is None and table.known == "arrival" else facts.event
-    moved = Facts(event, known, facts.seq, facts.retract, facts.frame)
-    return Pushed(moved, draft.refused, draft.absent, int((known > stamp).sum()))
-
-
-def _pass_on(source: Future[Any], target: asyncio.Future[Any]) -> None:
-    if target.cancelled():
-        return
-    error = source.exception()
-    if error is not None:
-        target.set_exception(error)
-    else:
-        target.set_result(source.result())
 
 
 def _nothing(column: Column) -> Any:
