@@ -188,7 +188,7 @@ def _two_values(column: Column) -> bool:
 
 
 def _sounds_like_outcome(name: str, *, last: bool) -> int:
-    plain = name.lower()
+    plain = name.lower().rstrip("_")
     words = set(re.split(r"[^a-z0-9]+", plain))
     if plain in OUTCOME_NAMES:
         return 4

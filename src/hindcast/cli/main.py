@@ -175,7 +175,8 @@ def run(quiet: bool, system: Path, until: str | None, as_json: bool, home: Path 
 
 
 @commands.command(
-    epilog="hindcast replay system.py --from 2013-07-01 --policy renewed --policy never --report report.html"
+    short_help="Replay history: what would it have earned?",
+    epilog="hindcast replay system.py --from 2013-07-01 --policy renewed --policy never --report report.html",
 )
 @SYSTEM
 @click.option("--from", "from_", metavar="MOMENT", required=True, help="Where the replay begins.")
