@@ -68,7 +68,6 @@ def _called(node: ast.Call) -> str:
 def _module_names(node: ast.Call) -> Iterator[str]:
     """The module a dynamic import names; of an f-string its fixed beginning."""
     for argument in node.args[:1]:
-        if isinstance(argument, ast.JoinedStr) and argument.values:
-            argument = argument.values[0]
-        if isinstance(argument, ast.Constant) and isinstance(argument.value, str):
-            yield argument.value.rstrip(".")
+        start = argument.values[0] if isinstance(argument, ast.JoinedStr) and argument.values else argument
+        if isinstance(start, ast.Constant) and isinstance(start.value, str):
+            yield start.value.rstrip(".")

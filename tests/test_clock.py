@@ -7,10 +7,10 @@ import time
 from threading import Thread
 
 import pytest
-from architecture import SOURCE, Module, imports, modules
 from hypothesis import given
 from hypothesis import strategies as st
 
+from architecture import SOURCE, Module, imports, modules
 from hindcast.clock import Clock, ReplayClock, SystemClock, stopwatch_s
 from hindcast.errors import ConfigError
 

@@ -9,9 +9,9 @@ import re
 from functools import cache
 
 import pytest
-from architecture import ROOT, SOURCE, modules, rooms
 
 import hindcast
+from architecture import ROOT, SOURCE, modules, rooms
 
 FACE = ast.parse((SOURCE / "__init__.py").read_text(encoding="utf-8"))
 
@@ -22,7 +22,7 @@ def documents(folder: str) -> str:
 
 
 @cache
-def tests_text() -> str:
+def all_tests() -> str:
     here = {"test_exports.py"}
     return "\n".join(
         path.read_text(encoding="utf-8") for path in sorted((ROOT / "tests").rglob("*.py")) if path.name not in here
@@ -71,7 +71,7 @@ def test_an_export_is_explained_documented_and_tested(name: str) -> None:
     assert re.search(rf"`(?:hc\.)?{name}\b", documents("reference")), (
         f"docs/reference does not say what hindcast.{name} is"
     )
-    assert re.search(rf"\b{name}\b", tests_text()), f"no test names hindcast.{name}"
+    assert re.search(rf"\b{name}\b", all_tests()), f"no test names hindcast.{name}"
 
 
 def public_modules() -> list[str]:

@@ -28,6 +28,12 @@ def loaded(code: str) -> tuple[float, set[str]]:
     return float(seconds), set(names)
 
 
+HELP = """
+from click.testing import CliRunner; from hindcast.cli.main import commands
+assert CliRunner().invoke(commands, ["--help"]).exit_code == 0
+"""
+
+
 @pytest.mark.parametrize(
     "code",
     [
@@ -35,13 +41,12 @@ def loaded(code: str) -> tuple[float, set[str]]:
         "import hindcast; dir(hindcast)",
         "from hindcast import Goal, System, Table, window",
         "import hindcast.cli",
-        "from click.testing import CliRunner; from hindcast.cli.main import commands\n"
-        "assert CliRunner().invoke(commands, ['--help']).exit_code == 0",
+        HELP,
     ],
 )
 def test_nothing_heavy_is_loaded(code: str) -> None:
     seconds, names = loaded(code)
-    print(f"{code.splitlines()[0]}: {seconds:.3f} s")
+    print(f"{code.strip().splitlines()[0]}: {seconds:.3f} s")
     assert not names & HEAVY
 
 

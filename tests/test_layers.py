@@ -10,28 +10,28 @@ from __future__ import annotations
 import ast
 
 import pytest
+
 from architecture import SOURCE, Module, imports, modules, room_of, rooms
 
 FACE = "__init__.py"
 
 
+def is_room(name: str) -> bool:
+    return (SOURCE / f"{name}.py").is_file() or (SOURCE / name).is_dir()
+
+
 def offences(module: Module, order: tuple[str, ...]) -> list[str]:
     """What `module` imports against the order."""
     found = []
-    for line, name, member in imports(module.tree):
+    for line, named, member in imports(module.tree):
         where = f"{module.where}:{line}"
-        if name.startswith("."):
-            found.append(
-                f"{where} imports {name!r} relatively; write the whole name, so that it can be read and checked"
-            )
-        elif (
-            name == "hindcast" and member and (SOURCE / member).with_suffix(".py").exists() | (SOURCE / member).is_dir()
-        ):
+        name = named
+        if named.startswith("."):
+            found.append(f"{where} imports {named!r} relatively; write the whole name, so that it can be checked")
+        elif named == "hindcast" and member and is_room(member):
             name = f"hindcast.{member}"
-        elif name == "hindcast" and member != "__version__" and module.room != FACE:
-            found.append(
-                f"{where} imports {member or 'hindcast'} from the face of the package; import it from its room"
-            )
+        elif named == "hindcast" and member != "__version__" and module.room != FACE:
+            found.append(f"{where} imports {member or named} from the face of the package; import it from its room")
         if not name.startswith("hindcast."):
             continue
         room = room_of(name)

@@ -6,30 +6,53 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
 from threading import Event
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 from hindcast.adapt import policy
+from hindcast.clock import Clock
 from hindcast.columns import Frame
 from hindcast.errors import HindcastError, StateError
 from hindcast.facts.facts import Facts
+from hindcast.facts.lake import Lake
+from hindcast.journal import Home
 from hindcast.loop.history import History
 from hindcast.loop.live import LiveTrainer, LiveWorld
 from hindcast.loop.loop import Loop
 from hindcast.loop.trainer import Trainer
 from hindcast.models import load_model
+from hindcast.registry import Registry
 from hindcast.serve.prediction_log import prediction_table
+from hindcast.system import System
 from hindcast.values import iso
 
-if TYPE_CHECKING:
-    from hindcast.assemble import Assembly
-
-__all__ = ["run_up"]
+__all__ = ["Assembled", "run_up"]
 
 _POLL_S = 1.0
 
 
-def run_up(assembly: Assembly, *, host: str, port: int, token: str | None) -> None:
+class Assembled(Protocol):
+    """What the loop needs of a system that has a place to live."""
+
+    system: System
+    home: Home
+    path: Path | None
+    clock: Clock
+    lake: Lake
+
+    def facts(self) -> dict[str, Facts]:
+        """The facts of every table the system reads."""
+
+    def functions(self) -> Mapping[str, Callable[..., Any]]:
+        """The functions that stored models name."""
+
+    def standing_registry(self) -> Registry:
+        """The registry over the home's ledger, open until the process ends."""
+
+
+def run_up(assembly: Assembled, *, host: str, port: int, token: str | None) -> None:
     """Start the server, then turn the loop until SIGINT or SIGTERM; stop the server last, so that it drains.
 
     A tick that fails is told and tried again at the next: the server goes on answering.
@@ -66,7 +89,7 @@ def run_up(assembly: Assembly, *, host: str, port: int, token: str | None) -> No
             signal.signal(number, handler)
 
 
-def open_loop(assembly: Assembly) -> Loop:
+def open_loop(assembly: Assembled) -> Loop:
     """The loop as the ledger left it, over the prediction log."""
     system = assembly.system
     registry: Any = assembly.standing_registry()
