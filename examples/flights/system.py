@@ -15,6 +15,8 @@ from hindcast.values import HOUR_US, zone_offset_us
 DATA = Path(__file__).parent / "data"
 NEW_YORK = "America/New_York"
 MINUTE_US = HOUR_US // 60
+SKY = ("temp", "dewp", "humid", "wind_dir", "wind_speed", "wind_gust", "precip", "pressure", "visib")
+MOMENTS = ["mean", "count", "std"]
 
 # ---- facts: what happened, and when it could first be known ---------------------------------------------
 
@@ -67,15 +69,17 @@ system = hc.System(
     predict=hc.Binary(flights, as_of=hc.before("scheduled", "2h"), label=late, maturity="18h", name="late"),
     features=[
         hc.request("carrier", "origin", "dest", "distance"),
-        hour_of_day, weekday, minute_of_day, planned_minutes,
-        hc.latest(weather, "temp", "dewp", "humid", "wind_dir", "wind_speed", "wind_gust", "precip", "pressure", "visib",
-                  by="origin", max_age="6h"),
+        hour_of_day,
+        weekday,
+        minute_of_day,
+        planned_minutes,
+        hc.latest(weather, *SKY, by="origin", max_age="6h"),
         hc.window(weather, "precip", ["sum", "max"], over=["6h", "24h"], by="origin"),
         hc.window(weather, "visib", ["min", "mean"], over="6h", by="origin"),
         hc.latest(planes, "seats", "year", by="tailnum"),
         hc.window(departures, "dep_delay", ["mean", "count", "max"], over=["1h", "3h", "24h"], by="origin"),
         hc.window(departures, over=["1h", "3h"], by="origin", where="dep_delay > 30"),
-        hc.window(departures, "dep_delay", ["mean", "count", "std"], over=["3h", "24h", "7d"], by=["carrier", "origin"]),
+        hc.window(departures, "dep_delay", MOMENTS, over=["3h", "24h", "7d"], by=["carrier", "origin"]),
         hc.window(departures, "dep_delay", ["mean", "max"], over="12h", by="tailnum"),
         hc.window(arrivals, "arr_delay", ["mean", "count"], over=["3h", "6h", "24h"], by="dest"),
         hc.window(arrivals, "arr_delay", "mean", over=["7d", "30d"], by=["carrier", "dest"]),
@@ -97,7 +101,10 @@ system = hc.System(
         hc.latency(p99="10ms"),
         hc.size(max_mb=10),
     ],
-    rollout=[hc.shadow("7d", margin=0.002), hc.canary([0.05, 0.25, 1.0], every="3d", guard=["errors", "calibration", "value"])],
+    rollout=[
+        hc.shadow("7d", margin=0.002),
+        hc.canary([0.05, 0.25, 1.0], every="3d", guard=["errors", "calibration", "value"]),
+    ],
     retrain=[hc.every("30d"), hc.on_drift(), hc.on_decay()],
     training=hc.Training(validation="30d", takes="1h"),
     monitoring=hc.Monitoring(window="24h", every="6h", zone=NEW_YORK),

@@ -86,7 +86,9 @@ def definitions(table: Table):
         f.latest(table, "word", "x", by="who", ahead=True, name="ahead"),
     ]
     if table.key:
-        found.append(f.window(table, "x", ["count", "sum", "min", "std"], over="7us", by="who", closed="right", name="own"))
+        found.append(
+            f.window(table, "x", ["count", "sum", "min", "std"], over="7us", by="who", closed="right", name="own")
+        )
     return found
 
 
@@ -133,7 +135,9 @@ def check(table: Table, history: History, order: list[int], cuts: list[int]) -> 
     fresh = OnlineFeatures(plan)
     last = int(np.argmax(history.as_of))
     fresh.load(table.name, history.facts.take(np.array(order, dtype=np.int64)), int(history.as_of[last]))
-    ours = fresh.read(history.requests.take(slice(last, last + 1)).rows()[0], int(history.as_of[last]), history.requests.kinds)
+    ours = fresh.read(
+        history.requests.take(slice(last, last + 1)).rows()[0], int(history.as_of[last]), history.requests.kinds
+    )
     assert ours.values == batch.rows()[last], "a state loaded at once differs from batch"
 
 
@@ -158,7 +162,9 @@ def test_a_table_without_key_means_the_same_everywhere(history, random, cuts):
 def test_news_from_the_as_of_on_changes_nothing(past, news, t):
     plan = FeaturePlan.compile(definitions(KEYED), target=KEYED)
     as_of = np.full(len(past.requests), t, dtype=np.int64)
-    late = Facts(news.facts.event, np.maximum(news.facts.known, t), news.facts.seq + 1_000, news.facts.retract, news.facts.frame)
+    late = Facts(
+        news.facts.event, np.maximum(news.facts.known, t), news.facts.seq + 1_000, news.facts.retract, news.facts.frame
+    )
     before = answer(plan, {"trips": past.facts}, past.requests, as_of)
     after = answer(plan, {"trips": Facts.concat([past.facts, late])}, past.requests, as_of)
     assert before.rows() == after.rows()

@@ -22,7 +22,18 @@ from hindcast.errors import ArtifactError, ConfigError, DataError, UnknownName
 from hindcast.models.model import Model, Row, StoredModel, checked_labels, feature_kinds, value_of
 from hindcast.values import Bools, Floats, Ints, canonical, digest
 
-__all__ = ["LAST_LABEL", "LastLabel", "Random", "Rule", "ZeroRule", "functions_of", "last_label", "random", "rule", "zero_rule"]
+__all__ = [
+    "LAST_LABEL",
+    "LastLabel",
+    "Random",
+    "Rule",
+    "ZeroRule",
+    "functions_of",
+    "last_label",
+    "random",
+    "rule",
+    "zero_rule",
+]
 
 LAST_LABEL = "__last_label"
 """The column a training set and a server supply for :func:`last_label`: the label (0 or 1) of the latest request whose
