@@ -236,6 +236,9 @@ class Column:
         kind = kinds.pop()
         parts = [p.as_kind(kind) for p in parts]
         if kind == "text":
+            shared = parts[0].vocabulary
+            if all(p.vocabulary is shared for p in parts):
+                return Column("text", np.concatenate([p.values for p in parts]), None, shared)
             index: dict[str, int] = {}
             codes = []
             for p in parts:

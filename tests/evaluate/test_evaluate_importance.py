@@ -50,3 +50,20 @@ def test_rows_without_label_are_left_out():
     assert all(np.isnan(i.loss) for i in nothing)
     with pytest.raises(ConfigError):
         importance(BOTH, features, label, repeats=0)
+
+
+def test_only_those_that_the_model_itself_puts_first_are_shuffled_where_that_is_asked():
+    features, label, _, _ = many()
+
+    class Accounted(Formula):
+        def importance(self):
+            return {"x": 0.7, "word": 0.1, "still": 0.2}
+
+    model = Accounted(BOTH.formula, BOTH.reads)
+    every = {i.feature: i for i in importance(model, features, label, rows=500)}
+    found = importance(model, features, label, rows=500, most=2)
+    assert [(i.feature, i.gain) for i in found] == [("x", 0.7), ("still", 0.2), ("word", 0.1)]
+    assert [i.loss for i in found[:2]] == [every["x"].loss, every["still"].loss]
+    assert np.isnan(found[2].loss)
+    assert len(importance(BOTH, features, label, rows=500, most=1)) == 3
+    assert not any(np.isnan(i.loss) for i in importance(BOTH, features, label, rows=500, most=1))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 from zlib import crc32
@@ -25,7 +26,8 @@ class Importance:
     ----------
     feature : str
     loss : float
-        What shuffling it adds to the log loss, in nats, mean over the repeats; about 0 for what does not matter.
+        What shuffling it adds to the log loss, in nats, mean over the repeats; about 0 for what does not matter. NaN
+        where it was not shuffled.
     spread : float
         Standard deviation over the repeats; NaN for one repeat.
     gain : float
@@ -42,7 +44,14 @@ class Importance:
 
 
 def importance(
-    model: Model, features: Frame, label: Floats, *, rows: int = 5000, repeats: int = 3, seed: int = 0
+    model: Model,
+    features: Frame,
+    label: Floats,
+    *,
+    rows: int = 5000,
+    repeats: int = 3,
+    most: int | None = None,
+    seed: int = 0,
 ) -> list[Importance]:
     """The model's inputs, most important first.
 
@@ -59,6 +68,9 @@ def importance(
     rows : int, default 5000
         The size of the sample.
     repeats : int, default 3
+    most : int, optional
+        Shuffle only so many inputs, those that the model's own account puts first; the others come after them, their
+        loss NaN. A model without such an account has all of its inputs shuffled.
     seed : int, default 0
         A feature's shuffles depend on the seed and its name, not on the other features.
 
@@ -76,8 +88,11 @@ def importance(
     if not len(truth):
         return [Importance(name, float("nan"), float("nan"), own.get(name, float("nan"))) for name in model.inputs]
     before = log_loss(truth, model.predict(sample))
-    found = []
-    for name in model.inputs:
+    first = sorted(model.inputs, key=lambda name: (-own.get(name, 0.0), name))[: most if own else None]
+    found = [
+        Importance(name, math.nan, math.nan, own.get(name, math.nan)) for name in model.inputs if name not in first
+    ]
+    for name in first:
         random = np.random.default_rng([seed, crc32(name.encode())])
         losses = []
         for _ in range(repeats):
@@ -85,4 +100,9 @@ def importance(
             losses.append(log_loss(truth, model.predict(Frame({**sample, name: shuffled}, len(truth)))) - before)
         spread = float(np.std(losses, ddof=1)) if repeats > 1 else float("nan")
         found.append(Importance(name, float(np.mean(losses)), spread, own.get(name, float("nan"))))
-    return sorted(found, key=lambda item: (-item.loss, item.feature))
+    return sorted(found, key=lambda item: (math.isnan(item.loss), *_falling(item.loss, item.gain), item.feature))
+
+
+def _falling(*values: float) -> list[float]:
+    """What sorts these from large to small, NaN like zero."""
+    return [0.0 if math.isnan(value) else -value for value in values]

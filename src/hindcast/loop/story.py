@@ -252,7 +252,7 @@ def _calibration(replayed: Replayed, scored: Bools) -> list[dict[str, Any]]:
 def _importance(replayed: Replayed, champion: Trained, scored: Bools) -> list[dict[str, Any]]:
     rows = np.flatnonzero(scored) + replayed.rows.start
     inputs = replayed.history.inputs
-    found = importance(champion.model, inputs.take(rows), replayed.history.label[rows], rows=4_000, repeats=2)
+    found = importance(champion.model, inputs.take(rows), replayed.history.label[rows], rows=2_500, repeats=2, most=24)
     return [{"feature": i.feature, "gain": _r(i.gain), "permutation": _r(i.loss)} for i in found]
 
 
