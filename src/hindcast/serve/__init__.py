@@ -12,21 +12,23 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from hindcast.serve.app import Limits, build_app
+    from hindcast.serve.ask import Ask
     from hindcast.serve.landing import Receipt
     from hindcast.serve.prediction_log import PredictionRecord, prediction_facts, prediction_table
     from hindcast.serve.predictor import Prediction, Predictor
     from hindcast.serve.run import run_server
-    from hindcast.serve.service import Ask, Service, Settings
+    from hindcast.serve.service import Service
+    from hindcast.serve.settings import Settings
 
 _EXPORTS = {
-    "Ask": "service",
+    "Ask": "ask",
     "Limits": "app",
     "Prediction": "predictor",
     "PredictionRecord": "prediction_log",
     "Predictor": "predictor",
     "Receipt": "landing",
     "Service": "service",
-    "Settings": "service",
+    "Settings": "settings",
     "build_app": "app",
     "prediction_facts": "prediction_log",
     "prediction_table": "prediction_log",

@@ -8,7 +8,7 @@ of it is in the lake does a second record say so; then the journal may let it go
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from itertools import takewhile
 
@@ -145,12 +145,14 @@ class Drainage:
         self._waiting += records
         self.undrained_bytes += size
 
-    async def run(self) -> int:
+    async def run(self, first: Callable[[], None] | None = None) -> int:
         """Bring everything handed to the journal so far to the lake, and say how many rows were new there.
 
-        What failed before is done first, under the name it had.
+        What failed before is done first, under the name it had. `first` may hand over what belongs to this batch.
         """
         async with self._one:
+            if first is not None:
+                first()
             if not self._begun and not self._waiting:
                 return 0
             self.undrained_bytes = self._waiting = 0

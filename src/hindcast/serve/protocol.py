@@ -17,10 +17,10 @@ from hindcast.errors import (
     StateError,
     UnknownName,
 )
+from hindcast.serve.ask import Ask
 from hindcast.serve.inputs import Scalar, checked_value
 from hindcast.serve.landing import PushRefused, Receipt
 from hindcast.serve.prediction_log import PredictionRecord
-from hindcast.serve.service import Ask
 from hindcast.values import iso
 
 __all__ = [

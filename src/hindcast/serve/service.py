@@ -12,95 +12,38 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import Future
 from contextlib import suppress
-from dataclasses import dataclass
-from hashlib import blake2b
 from pathlib import Path
 from secrets import token_hex
 from typing import Any
 
-import msgspec
-import numpy as np
-
-from hindcast.clock import Clock, ReplayClock, stopwatch_s
-from hindcast.columns import Column, Kind
+from hindcast.clock import Clock, stopwatch_s
+from hindcast.columns import Kind
 from hindcast.errors import DataError, RequestError, StateError, UnknownName
-from hindcast.facts.facts import Facts
 from hindcast.facts.table import Table
 from hindcast.features.online import OnlineFeatures
 from hindcast.features.plan import FeaturePlan
 from hindcast.journal import Home, Journal, Lock
 from hindcast.registry import Roles
+from hindcast.serve.ask import Ask
 from hindcast.serve.drain import Drain, Drainage
-from hindcast.serve.landing import Pushed, PushRefused, Receipt, facts_of_rows, restamped
+from hindcast.serve.intake import Intake
+from hindcast.serve.landing import Receipt
 from hindcast.serve.line import Line
+from hindcast.serve.moments import moments
 from hindcast.serve.prediction_log import PredictionRecord, ShadowRecord
 from hindcast.serve.predictor import Predictor
-from hindcast.serve.records import FACTS, PREDICTION, SHADOW, FactsRecord, pack_facts, packed, unpacked
-from hindcast.serve.recovery import Journaled, PushAnswer, clock_after, finish_drains, fold, journaled, table_kinds
+from hindcast.serve.records import PREDICTION, SHADOW, packed, unpacked
+from hindcast.serve.recovery import Journaled, clock_after, finish_drains, fold, journaled, table_kinds
 from hindcast.serve.roles import Registered, Watch, assigned
+from hindcast.serve.settings import Settings
 from hindcast.serve.telemetry import Telemetry
 from hindcast.serve.warm import warm_features, warm_request
 from hindcast.serve.writer import Writer
 
-__all__ = ["Ask", "Receipt", "Service", "Settings"]
+__all__ = ["Service"]
 
 _log = logging.getLogger("hindcast.serve")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Settings:
-    """Sizes and intervals; none of them changes an answer.
-
-    Parameters
-    ----------
-    drain_every_s : float
-        At the latest so often the journal goes to the lake.
-    drain_bytes : int
-        At the latest when so much waits.
-    poll_s : float
-        How often the ledger is asked for the roles.
-    unsynced_bytes : int
-        More than this on its way to the disk, and requests are refused until it is less.
-    segment_bytes : int
-        A file of the journal.
-    remember : int
-        So many records at least, and the answers that were given under keys among them, are known after a restart.
-    sync : bool
-        False for tests: no protection against a power cut, still against a kill.
-    """
-
-    drain_every_s: float = 60.0
-    drain_bytes: int = 32 << 20
-    poll_s: float = 1.0
-    unsynced_bytes: int = 32 << 20
-    segment_bytes: int = 16 << 20
-    remember: int = 20_000
-    sync: bool = True
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Ask:
-    """One request.
-
-    Parameters
-    ----------
-    values : mapping
-        The request's columns, or, when `given`, features by name.
-    request_id : str
-        Asked again under it, the first answer is given again. Empty: one is made.
-    group : str
-        Of requests that belong together.
-    as_of : int, optional
-        Microseconds; only with a replay clock, never going back.
-    """
-
-    values: Mapping[str, Any]
-    given: bool = False
-    request_id: str = ""
-    group: str = ""
-    as_of: int | None = None
 
 
 _Answered = tuple[list[PredictionRecord], "asyncio.Future[list[int]]"]
@@ -139,17 +82,20 @@ class Service:
         self._drainage = Drainage(drain, self._writer, clock, drained=found.drained, remember=settings.remember)
         self._watch = Watch(predictor, registry, self.telemetry)
         self._watch.begin()
-        self._online, self._next_seq, self._kinds = online, next_seq, kinds
-        self._pushes, self._predictions = found.pushes, found.predictions
+        self._online = online
+        self._predictions = found.predictions
         self._line = Line()
+        self._intake = Intake(
+            tables=drain.tables, kinds=kinds, next_seq=next_seq, pushes=found.pushes, online=online, line=self._line,
+            writer=self._writer, drainage=self._drainage, clock=clock, telemetry=self.telemetry,
+        )  # fmt: skip
         self._flying: dict[str, asyncio.Future[Any]] = {}
         self._shadows: deque[tuple[str, PredictionRecord]] = deque()
-        self._changed_s = stopwatch_s()
         self._serving = 0
         self._tasks: list[asyncio.Task[None]] = []
         self._state = "opened"
         self.telemetry.watch(
-            lambda: self._drainage.lag, lambda: stopwatch_s() - self._changed_s, lambda: self._writer.unsynced
+            lambda: self._drainage.lag, lambda: stopwatch_s() - self._intake.changed_s, lambda: self._writer.unsynced
         )
 
     @staticmethod
@@ -295,25 +241,6 @@ class Service:
         if self._writer.unsynced > self.settings.unsynced_bytes:
             raise StateError("the disk cannot keep up with what arrives. Try again soon.")
 
-    # ---- moments ----------------------------------------------------------------------------------------
-
-    def _moments(self, given: Sequence[int | None], what: str) -> list[int]:
-        """A moment for each, never going back; those that carry none share a fresh stamp."""
-        if not any(moment is not None for moment in given):
-            return [self.clock.stamp_us()] * len(given)
-        if not isinstance(self.clock, ReplayClock):
-            raise RequestError(f"{what} may be sent to a server with a replay clock only; this one takes its own time.")
-        now, result = self.clock.now_us(), []
-        for moment in given:
-            if moment is not None and moment < now:
-                raise RequestError(
-                    f"{what} {moment} lies before {now} (microseconds), where the replay stands; send them in order."
-                )
-            now = now + 1 if moment is None else moment
-            result.append(now)
-        self.clock.advance(now)
-        return result
-
     # ---- facts ------------------------------------------------------------------------------------------
 
     async def push(
@@ -348,91 +275,11 @@ class Service:
             When it could not be made durable; send it again under its key.
         """
         self._admit()
-        if table not in self.tables:
-            raise UnknownName("table", table[:100], self.tables)
-        content = _content(table, rows)
-        name = f"{FACTS}:{key}" if key is not None else None
-        if name is not None:
-            while name in self._flying:
-                await asyncio.wait([self._flying[name]])
-            known = self._pushes.get(name)
-            if known is not None:
-                self.telemetry.repeats.labels(FACTS).inc()
-                if known.content != content:
-                    raise RequestError(f"key {key!r} was used for another push; a key names one push for ever.")
-                return known.receipt
         self._serving += 1
         try:
-            return await asyncio.shield(self._land(table, rows, content, name, arrival, quarantine))
+            return await self._intake.push(table, rows, key=key, arrival=arrival, quarantine=quarantine)
         finally:
             self._serving -= 1
-
-    def _land(
-        self,
-        table: str,
-        rows: Sequence[Mapping[str, Any]],
-        content: bytes,
-        key: str | None,
-        arrival: int | None,
-        quarantine: bool,
-    ) -> asyncio.Future[Receipt]:
-        """Check a push, give it its stamp and sequence, hand it to the journal, put it in the line."""
-        declared, first = self.tables[table], self._next_seq[table]
-        needed = self.plan.columns_of(table) if table in self.plan.tables else ()
-
-        def read(stamp: int) -> Pushed:
-            return facts_of_rows(declared, rows, self._kinds[table], needed=needed, seq_from=first, arrival_us=stamp)
-
-        draft = read(arrival if arrival is not None else self.clock.now_us())
-        if draft.refused and not quarantine:
-            self.telemetry.refused.labels(table).inc(len(draft.refused))
-            raise PushRefused(table, draft.refused)
-        self._check(table, draft.facts)
-        (stamp,) = self._moments([arrival], "arrival")
-        pushed = draft if stamp == arrival else restamped(declared, draft, stamp)
-        record = pack_facts(
-            table,
-            pushed.facts,
-            stamp=stamp,
-            content=content,
-            refused=pushed.refused,
-            absent=pushed.absent,
-            future=pushed.future,
-        )
-        newer_than = self._journal.last
-        durable = self._writer.append(self._note([(FACTS, packed(record), key)]), self._line.serve)
-        answer = self._line.add(lambda: self._apply(record, pushed.facts, durable, newer_than), durable)
-        self._next_seq[table] = first + len(pushed.facts)
-        if key is not None:
-            self._flying[key] = answer
-            answer.add_done_callback(lambda done: self._remember(key, record, done))
-        return answer
-
-    def _remember(self, key: str, record: FactsRecord, done: asyncio.Future[Receipt]) -> None:
-        self._flying.pop(key, None)
-        if done.exception() is None and not done.result().repeated:
-            self._pushes[key] = PushAnswer.of(record)
-
-    def _check(self, table: str, facts: Facts) -> None:
-        """Raise what the features would raise on these facts, before anything is written."""
-        for group in self.plan.groups:
-            if group.table.name == table:
-                group.values(facts.frame, len(facts), [_nothing] * len(group.slots))
-
-    def _apply(self, record: FactsRecord, facts: Facts, durable: Future[list[int]], newer_than: int) -> Receipt:
-        """Durable facts take effect."""
-        (position,) = durable.result()
-        if position <= newer_than:  # its key was known from long ago
-            return Receipt(record.table, -1, 0, [], 0, 0, record.stamp, repeated=True)
-        self._online.push(record.table, facts)
-        self._kinds[record.table] |= {
-            name: column.kind for name, column in facts.frame.items() if column.present().any()
-        }
-        self._changed_s = stopwatch_s()
-        self.telemetry.facts.labels(record.table).inc(len(record))
-        if record.refused:
-            self.telemetry.refused.labels(record.table).inc(len(record.refused))
-        return Receipt.of(record, repeated=False)
 
     # ---- requests ---------------------------------------------------------------------------------------
 
@@ -509,12 +356,12 @@ class Service:
         loop = asyncio.get_running_loop()
         self._serving += 1
         try:
-            moments, newer_than = self._moments([ask.as_of for ask in asks], "as_of"), self._journal.last
+            at, newer_than = moments(self.clock, [ask.as_of for ask in asks], "as_of"), self._journal.last
             if self._line:
-                waiting = self._line.add(lambda: self._answer(asks, values, moments, keys))
+                waiting = self._line.add(lambda: self._answer(asks, values, at, keys))
                 records, durable = await asyncio.shield(waiting)
             else:
-                records, durable = self._answer(asks, values, moments, keys)
+                records, durable = self._answer(asks, values, at, keys)
             positions = await durable
             for key, position, record in zip(keys, positions, records, strict=True):
                 if key is not None and position <= newer_than:
@@ -536,12 +383,12 @@ class Service:
         return records
 
     def _answer(
-        self, asks: list[Ask], values: list[dict[str, Any]], moments: list[int], keys: list[str | None]
+        self, asks: list[Ask], values: list[dict[str, Any]], at: list[int], keys: list[str | None]
     ) -> _Answered:
         """Features, probabilities and decisions at their moments, handed to the journal."""
         roles, online, predictor = self.roles, self._online, self.predictor
         records = []
-        for ask, value, moment in zip(asks, values, moments, strict=True):
+        for ask, value, moment in zip(asks, values, at, strict=True):
             request_id = ask.request_id or f"{moment:x}-{token_hex(6)}"
             if ask.given:
                 request, features, ages = {}, value, {}
@@ -587,8 +434,7 @@ class Service:
 
     async def drain(self) -> int:
         """Bring everything taken so far to the lake, and say how many rows were new there."""
-        self._answer_in_shadow()
-        rows = await self._drainage.run()
+        rows = await self._drainage.run(self._answer_in_shadow)
         self.telemetry.drained.inc(rows)
         return rows
 
@@ -620,18 +466,6 @@ class Service:
         if self._drainage.undrained_bytes > self.settings.drain_bytes:
             self._drain_now.set()
         return records
-
-
-def _content(table: str, rows: Sequence[Mapping[str, Any]]) -> bytes:
-    """A digest of a push as it was sent."""
-    try:
-        return blake2b(msgspec.msgpack.encode((table, rows)), digest_size=16).digest()
-    except (msgspec.MsgspecError, OverflowError, UnicodeEncodeError, TypeError) as error:
-        raise DataError(f"table {table!r}: the rows cannot be written down ({error}).") from None
-
-
-def _nothing(column: Column) -> Any:
-    return np.zeros(len(column))
 
 
 def _nothing_to_do() -> None:
