@@ -106,6 +106,19 @@ def test_the_right_progress_for_where_it_goes() -> None:
     assert "10/10" in out.getvalue()
 
 
+def test_parts_of_one_stage_share_a_bar() -> None:
+    out = Terminal()
+    with shown(out=out) as progress:
+        for i, part in enumerate(("flights", "weather", "planes"), 1):
+            progress(f"landing {part}", i, 3)
+        progress("features", 0, 3)
+        progress("features", 3, 3)
+    last = out.getvalue().rsplit("landing planes", 1)[1]
+    assert "3/3" in last
+    assert "1/3" not in out.getvalue().rsplit("\x1b[2K", 4)[-1]
+    assert "landing flights" not in last
+
+
 def test_bars_stop_when_the_work_fails() -> None:
     out = Terminal()
 

@@ -80,3 +80,21 @@ def test_smoothing_stays_within_the_figures_it_saw(values: list[float | None]) -
 @pytest.mark.parametrize("draw", [figures.value, figures.scores, figures.delay, figures.drift, figures.calibration])
 def test_nothing_to_draw_is_none(draw: object) -> None:
     assert draw({}) is None  # type: ignore[operator]
+
+
+@pytest.mark.parametrize(("days", "form"), [(12, "%-d %b"), (184, "%b")])
+def test_no_two_ticks_of_a_short_stretch_read_the_same(days: int, form: str) -> None:
+    told = story()
+    for policy in told["policies"].values():
+        policy["days"] = policy["days"][:days]
+    spec = figures.value(told)
+    assert spec is not None
+    assert spec["layout"]["xaxis"]["tickformat"].split("\n")[0] == form
+
+
+def test_the_maturity_line_lies_within_the_plot() -> None:
+    told = story()
+    told["label_delay"]["maturity_h"] = 72.0
+    spec = figures.delay(told)
+    assert spec is not None
+    assert spec["layout"]["xaxis"]["range"][1] > 72

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hindcast.web.words import day_text, earned_sentence, gain_sentence, money, period_text, span_text
+from hindcast.web.markup import text
+from hindcast.web.words import day_text, earned_sentence, gain_sentence, interval, money, period_text, span_text
 
 amounts = st.floats(-1e6, 1e6, allow_nan=False)
 
@@ -58,6 +59,17 @@ def test_an_interval_that_holds_nothing_is_admitted() -> None:
 def test_money_never_writes_a_negative_zero(value: float) -> None:
     assert money(value) not in ("-0", "-0.00", "+0")
     assert "nan" not in money(value)
+
+
+def test_dates_keep_their_hyphens_and_losses_get_a_minus() -> None:
+    assert text("since 2013-03-01: -5, a-7, (-2 to -1)") == "since 2013-03-01: −5, a-7, (−2 to −1)"
+
+
+@given(amounts, amounts)
+def test_both_ends_of_an_interval_are_written_alike(low: float, high: float) -> None:
+    ends = interval(low, high, None).split(" to ")
+    cents = ["." in end for end in ends]
+    assert cents[0] == cents[1] or 0 in (low % 1, high % 1)
 
 
 def test_times_in_words() -> None:

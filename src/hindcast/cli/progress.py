@@ -59,7 +59,11 @@ class Lines(Quiet):
 
 
 class Bars(Quiet):
-    """A bar per stage, on a terminal; stages that are done stay with their time."""
+    """A bar per stage, on a terminal; stages that are done stay with their time.
+
+    A stage that takes up where an unfinished one stands (the second file of five after the first) is the same bar under
+    its new name.
+    """
 
     def __init__(self, out: TextIO) -> None:
         from rich.console import Console
@@ -74,13 +78,17 @@ class Bars(Quiet):
             console=Console(file=out),
         )
         self._tasks: dict[str, Any] = {}
+        self._last = ("", 0, 0)
 
     def __call__(self, stage: str, done: int, total: int) -> None:
         """Move the bar of `stage`."""
+        last, last_done, last_total = self._last
         if stage not in self._tasks:
-            self._tasks[stage] = self._bars.add_task(stage, total=max(total, 1))
-        full = total <= 0
-        self._bars.update(self._tasks[stage], completed=1 if full else min(done, total), total=1 if full else total)
+            goes_on = last_done < last_total == total and last_done < done
+            self._tasks[stage] = self._tasks.pop(last) if goes_on else self._bars.add_task(stage, total=max(total, 1))
+        shown_total, shown_done = (total, min(done, total)) if total > 0 else (1, 1)
+        self._bars.update(self._tasks[stage], description=stage, completed=shown_done, total=shown_total)
+        self._last = (stage, done, total)
 
     def __enter__(self) -> Self:
         self._bars.start()

@@ -47,7 +47,7 @@ def label(text: Any, most: int = LABEL_CHARACTERS) -> str:
     Examples
     --------
     >>> label("<b>delay</b>"), label("departures_dep_delay_mean_1h_by_origin", 16)
-    ('&lt;b&gt;delay&lt;/b&gt;', 'departures…igin')
+    ('&lt;b&gt;delay&lt;/b&gt;', 'departures…rigin')
     """
     plain = " ".join(str(text).split())
     if len(plain) > most:
@@ -177,9 +177,11 @@ def delay(story: Story) -> Spec | None:
             "hovertemplate": "%{customdata[0]:.3~f} to %{customdata[1]:.3~f} h<br>%{y:,.0f} labels<extra></extra>",
         }
     ]
+    marked = [number(told.get(key)) or 0.0 for key in ("p50_h", "p99_h", "maturity_h")]
+    start, end = min(0.0, edges[0] or 0.0), _rounded(1.03 * max(edges[-1] or 0.0, *marked), 4)
     layout = _layout(None, height=340)
     layout |= {
-        "xaxis": _axis("Hours from the request until its label is known", showgrid=False, rangemode="tozero"),
+        "xaxis": _axis("Hours from the request until its label is known", showgrid=False, range=[start, end]),
         "yaxis": _axis("Labels", tickformat="~s", range=[0, 1.2 * max(n for _, _, n in bins if n is not None)]),
         "showlegend": False,
         "hovermode": "closest",
@@ -264,7 +266,7 @@ def drift(story: Story) -> Spec | None:
     ]
     layout = _layout(None, height=110 + 20 * len(shown))
     layout |= {
-        "xaxis": {**_axis("", showgrid=False), "type": "date", "tickformat": "%b %Y", "tickangle": 0},
+        "xaxis": {**_axis("", showgrid=False), "type": "date", "tickformat": _date_ticks(days), "tickangle": 0},
         "yaxis": {
             **_axis("", showgrid=False),
             "tickmode": "array",
@@ -322,6 +324,7 @@ def calibration(story: Story) -> Spec | None:
                     "width": 3,
                 },
                 "customdata": [_rounded(p.get("n"), 0) for p in points],
+                "cliponaxis": False,
                 "line": STYLES[name],
                 "marker": {"color": STYLES[name]["color"], "size": 7 if name == "renewed" else 5},
                 "hovertemplate": "said %{x:.1%}, was %{y:.1%}, %{customdata:,} rows",
@@ -329,15 +332,15 @@ def calibration(story: Story) -> Spec | None:
         )
     if not data:
         return None
-    edge = min(1.0, furthest * 1.06)
+    edge = min(1.02, furthest * 1.06)
     data.insert(
         0,
         {
             "type": "scatter",
             "mode": "lines",
             "name": "Perfect",
-            "x": [0, edge],
-            "y": [0, edge],
+            "x": [0, min(1.0, edge)],
+            "y": [0, min(1.0, edge)],
             "line": {"color": "css(--soft)", "width": 1, "dash": "dot"},
             "hoverinfo": "skip",
         },
@@ -395,9 +398,19 @@ def _layout(story: Story | None, height: int) -> Spec:
         "dragmode": False,
     }
     if story is not None:
-        days = {"type": "date", "hoverformat": "%-d %b %Y", "tickformat": "%b\n%Y"}
-        layout["xaxis"] = {**_axis("", showgrid=False), **days}
+        told = sorted(day for policy in _policies(story).values() for day in _days(policy))
+        layout["xaxis"] = {
+            **_axis("", showgrid=False),
+            "type": "date",
+            "hoverformat": "%-d %b %Y",
+            "tickformat": _date_ticks(told),
+        }
     return layout
+
+
+def _date_ticks(days: Sequence[Any]) -> str:
+    """How days are written below an axis: months when it spans many, else days, so that no two ticks read the same."""
+    return "%b\n%Y" if len(set(map(str, days))) > 75 else "%-d %b\n%Y"
 
 
 def _axis(title: str, **more: Any) -> Spec:

@@ -22,10 +22,10 @@ def text(value: Any) -> str:
 
     Examples
     --------
-    >>> text('<img src=x onerror="alert(1)">'), text("-3 to -1")
-    ('&lt;img src=x onerror=&quot;alert(1)&quot;&gt;', '−3 to −1')
+    >>> text('<img src=x onerror="alert(1)">'), text("-3 to -1 since 2013-07-01")
+    ('&lt;img src=x onerror=&quot;alert(1)&quot;&gt;', '−3 to −1 since 2013-07-01')
     """
-    return re.sub(r"(?<![\\w\-])-(?=\d)", "−", html.escape(str(value), quote=True))
+    return re.sub(r"(?<![\w\-])-(?=\d)", "−", html.escape(str(value), quote=True))
 
 
 @dataclass(frozen=True, slots=True)

@@ -314,8 +314,11 @@ def delay(story: Story) -> str:
             f"A row trains, or counts in a monitor, only at the age of {span_text(mature)}: bad news takes longer, so "
             "the labels that come early are no fair sample."
         )
-    if (lost := number(told.get("unlabelled"))) is not None:
-        says.append(f"{whole(lost)} requests never got a label; they are in no score.")
+    asked, lost = (number(mapping(summary.get("rows")).get(key)) for key in ("requests", "unlabelled"))
+    if asked is not None and lost is not None:
+        says.append(f"{whole(lost)} of the {whole(asked)} requests got no label; they are in no score.")
+    elif (lost := number(told.get("unlabelled"))) is not None:
+        says.append(f"{whole(lost)} requests never got a label.")
     return _plotted(
         story,
         "delay",
@@ -360,8 +363,8 @@ def exactness(story: Story) -> str:
     """Which figures are exact, which are estimates, which nobody can know."""
     kinds = {
         "exact": ("Exact", "computed from what was logged"),
-        "estimate": ("Estimates", "would have changed what was observed; with intervals"),
-        "unknown": ("Cannot be known", "no data could tell"),
+        "estimate": ("Estimates", "could have come out differently; the interval says how far"),
+        "unknown": ("Cannot be known", "nothing in these data could tell"),
     }
     found = [mapping(e) for e in items(story.get("exactness"))]
     if not found:

@@ -59,7 +59,7 @@ def whole(value: Any) -> str:
     return MISSING if found is None else f"{round(found):,}"
 
 
-def money(value: Any, unit: str = "", *, signed: bool = False) -> str:
+def money(value: Any, unit: str = "", *, signed: bool = False, whole_from: float = 100) -> str:
     """An amount: whole from 100 on, else with cents; the unit after it.
 
     Examples
@@ -70,18 +70,26 @@ def money(value: Any, unit: str = "", *, signed: bool = False) -> str:
     found = number(value)
     if found is None:
         return MISSING
-    places = 0 if abs(found) >= 100 or found == round(found) else 2
+    places = 0 if abs(found) >= whole_from or found == round(found) else 2
     text = f"{found:{'+' if signed and found else ''},.{places}f}"
-    text = text.lstrip("-") if text.strip("-0.,") == "" else text
+    text = text.lstrip("-+") if text.strip("-+0.,") == "" else text
     return f"{text} {unit}" if unit else text
 
 
 def interval(low: Any, high: Any, places: int | None = 3) -> str:
-    """``low to high``; `places` None writes amounts; empty when either end is missing."""
+    """``low to high``; `places` None writes amounts, both whole or both with cents; empty when an end is missing.
+
+    Examples
+    --------
+    >>> interval(0.71, 0.79), interval(-28.99, 1980.4, None), interval(None, 3)
+    ('0.710 to 0.790', '-29 to 1,980', '')
+    """
     if number(low) is None or number(high) is None:
         return ""
-    ends = [money(end) if places is None else figure(end, places) for end in (low, high)]
-    return " to ".join(ends)
+    if places is not None:
+        return f"{figure(low, places)} to {figure(high, places)}"
+    large = max(abs(low), abs(high)) >= 100
+    return " to ".join(money(end, whole_from=0 if large else 100) for end in (low, high))
 
 
 # ---- time -----------------------------------------------------------------------------------------------
