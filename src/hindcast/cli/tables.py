@@ -160,9 +160,12 @@ def print_grid(grid: Grid, out: TextIO | None = None) -> None:
         table.add_column(
             Text(name), justify="left" if i in grid.left else "right", style="bold" if i == 0 else "", overflow="fold"
         )
+    console = Console(file=out)
+    narrow = max(map(len, plain(grid).split("\n"))) > console.width - 4
     for row in grid.rows:
-        table.add_row(*(Text(cell) for cell in row))
-    Console(file=out).print(table)
+        cells = [cell.replace(" (", "\n(") if narrow and i not in grid.left else cell for i, cell in enumerate(row)]
+        table.add_row(*map(Text, cells))
+    console.print(table)
 
 
 def print_story(story: Story, out: TextIO | None = None) -> None:
