@@ -8,15 +8,17 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from serve_system import KINDS, PINGS, PLAN, TRIPS, open_registry, open_service, promote
+from serve_system import KINDS, PINGS, PLAN, TABLES, TRIPS, open_registry, open_service, promote
 
 import hindcast.journal.journal as journal_module
 from hindcast.errors import DataError, RequestError, StateError, UnknownName
 from hindcast.facts import Facts, Lake
 from hindcast.facts.quarantine import Quarantine
 from hindcast.features.online import OnlineFeatures
+from hindcast.journal import Home
 from hindcast.serve import Ask
 from hindcast.serve.drain import Drain
+from hindcast.serve.recovery import drain_left
 from hindcast.trial.assign import share_of
 
 WHO = {"who": "ann", "lane": 1, "hour": 19}
@@ -232,6 +234,46 @@ def test_a_crash_at_any_step_of_a_drain_loses_and_doubles_nothing(home, monkeypa
         assert lake.facts("trips").frame["id"].objects().tolist() == ["a", "b", "c"]
         assert lake.rows("pings") == 1
         assert lake.facts("predictions_late").frame["request_id"].objects().tolist().count("q") == 1
+
+    asyncio.run(story())
+
+
+def test_what_a_killed_server_left_can_be_drained_before_facts_land_in_another_way(home):
+    parts = {"tables": {table.name: table for table in TABLES}, "target": "late", "kinds": KINDS}
+
+    async def story():
+        service = open_service(home, replay_from=FROM, drain_every_s=600.0, sync=False)
+        await service.start()
+        await service.push("trips", [trip("a"), trip("b")])
+        await service.drain()
+        await service.push("trips", [trip("c")])
+        await service.predict([Ask(values=WHO)])
+        crash(service)
+
+    assert drain_left(Home.open(home), **parts) == 0
+    asyncio.run(story())
+    assert [drain_left(Home.open(home), **parts) for _ in range(2)] == [2, 0]
+    lake = Lake(home / "lake")
+    lake.append(TRIPS, Facts.of(TRIPS, [trip("d")], seq_from=lake.next_seq("trips"), arrival_us=FROM), batch="a file")
+
+    async def sequel():
+        async with running(home, replay_from=FROM) as service:
+            assert (await features(service))[COUNT] == 4.0
+            await service.push("trips", [trip("e")])
+        assert lake.facts("trips").seq.tolist() == [0, 1, 2, 3, 4]
+
+    asyncio.run(sequel())
+
+
+def test_facts_that_landed_before_the_journal_was_drained_are_told(home):
+    async def story():
+        service = open_service(home, replay_from=FROM, drain_every_s=600.0, sync=False)
+        await service.start()
+        await service.push("trips", [trip("a")])
+        crash(service)
+        Lake(home / "lake").append(TRIPS, Facts.of(TRIPS, [trip("b")], arrival_us=FROM), batch="a file")
+        with pytest.raises(StateError, match="Drain the journal before"):
+            open_service(home, replay_from=FROM)
 
     asyncio.run(story())
 

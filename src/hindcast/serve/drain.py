@@ -124,14 +124,18 @@ class Drainage:
     clock : Clock
     drained : int
         Up to this position everything is in the lake.
+    waiting : int
+        Records beyond that are not.
     remember : int
         So many records stay in the journal, drained or not.
     """
 
-    def __init__(self, drain: Drain, writer: Writer, clock: Clock, *, drained: int, remember: int) -> None:
+    def __init__(
+        self, drain: Drain, writer: Writer, clock: Clock, *, drained: int, waiting: int, remember: int
+    ) -> None:
         self.drained, self.undrained_bytes = drained, 0
         self._drain, self._writer, self._clock, self._remember = drain, writer, clock, remember
-        self._waiting = drain.journal.last - drained
+        self._waiting = waiting
         self._begun: list[tuple[int, DrainRecord]] = []
         self._one = asyncio.Lock()
 

@@ -20,12 +20,23 @@ from hindcast.facts.facts import Facts
 from hindcast.facts.table import Table
 from hindcast.features.online import OnlineFeatures
 from hindcast.features.plan import FeaturePlan
+from hindcast.journal import Home, Journal
 from hindcast.serve.drain import Drain
 from hindcast.serve.landing import Receipt
 from hindcast.serve.prediction_log import PredictionRecord
-from hindcast.serve.records import DRAIN, DRAINED, FACTS, PREDICTION, DrainedRecord, DrainRecord, FactsRecord, unpacked
+from hindcast.serve.records import (
+    DRAIN,
+    DRAINED,
+    FACTS,
+    PREDICTION,
+    DrainedRecord,
+    DrainRecord,
+    FactsRecord,
+    packed,
+    unpacked,
+)
 
-__all__ = ["Answers", "Journaled", "PushAnswer", "clock_after", "finish_drains", "fold", "journaled"]
+__all__ = ["Answers", "Journaled", "PushAnswer", "clock_after", "drain_left", "finish_drains", "fold", "journaled"]
 
 _Value = TypeVar("_Value")
 
@@ -80,6 +91,8 @@ class Journaled:
         The greatest moment in it; every later one must be greater.
     drained : int
         Up to this position everything is in the lake.
+    newest : int
+        The position of the newest fact, prediction or shadow answer.
     pending : list of (position, record)
         Drains that were announced and not finished, in order.
     facts : dict
@@ -90,6 +103,7 @@ class Journaled:
 
     stamp: int = 0
     drained: int = 0
+    newest: int = 0
     pending: list[tuple[int, DrainRecord]] = field(default_factory=list)
     facts: dict[str, list[tuple[int, FactsRecord]]] = field(default_factory=dict)
     pushes: Answers[PushAnswer] = field(default_factory=lambda: Answers(20_000))
@@ -106,6 +120,8 @@ def journaled(drain: Drain, remember: int) -> Journaled:
     """
     found = Journaled(pushes=Answers(remember), predictions=Answers(remember))
     for position, kind, key, body in drain.journal.entries():
+        if kind not in (DRAIN, DRAINED):
+            found.newest = position
         if kind == FACTS:
             facts = unpacked(body, FactsRecord)
             found.facts.setdefault(facts.table, []).append((position, facts))
@@ -136,14 +152,49 @@ def journaled(drain: Drain, remember: int) -> Journaled:
     return found
 
 
-def finish_drains(drain: Drain, found: Journaled) -> None:
-    """Do again the drains that a kill interrupted; afterwards the lake and ``found.facts`` have nothing in common."""
+def finish_drains(drain: Drain, found: Journaled) -> int:
+    """Do the pending drains, and say how many rows were new in the lake.
+
+    Afterwards the lake and ``found.facts`` have nothing in common.
+    """
+    rows = 0
     for position, begun in found.pending:
-        drain.land(found.drained, position, begun.batch(position))
+        rows += drain.land(found.drained, position, begun.batch(position))
         found.drained = position
     found.pending = []
     for name, records in list(found.facts.items()):
         found.facts[name] = [(position, facts) for position, facts in records if position > found.drained]
+    return rows
+
+
+def drain_left(home: Home, *, tables: Mapping[str, Table], target: str, kinds: Mapping[str, Kind]) -> int:
+    """Bring to the lake what a killed server left in the journal, and say how many rows that were.
+
+    For whoever lands facts in another way, while holding the server's lock and before the first one: the sequence
+    numbers of what is in the journal come first.
+
+    Parameters
+    ----------
+    home : Home
+    tables, target, kinds
+        As of :class:`hindcast.serve.drain.Drain`.
+    """
+    from hindcast.facts.lake import Lake
+    from hindcast.facts.quarantine import Quarantine
+
+    if not any(home.journal.glob("*.seg")):
+        return 0
+    with Journal(home.journal) as journal:
+        drain = Drain(journal, Lake(home.lake), Quarantine(home.root / "quarantine"), tables, target, kinds)
+        found = journaled(drain, 0)
+        rows = finish_drains(drain, found)
+        if found.newest > found.drained:
+            begun = DrainRecord(found.stamp)
+            position = journal.append(DRAIN, packed(begun)).result()
+            found.pending.append((position, begun))
+            rows += finish_drains(drain, found)
+            journal.append(DRAINED, packed(DrainedRecord(found.stamp, position))).result()
+        return rows
 
 
 def clock_after(clock: Clock | None, stamp: int) -> Clock:

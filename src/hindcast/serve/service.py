@@ -79,7 +79,14 @@ class Service:
         self.tables = drain.tables
         self.telemetry = Telemetry()
         self._lock, self._journal, self._writer = lock, drain.journal, Writer(drain.journal)
-        self._drainage = Drainage(drain, self._writer, clock, drained=found.drained, remember=settings.remember)
+        self._drainage = Drainage(
+            drain,
+            self._writer,
+            clock,
+            drained=found.drained,
+            waiting=max(0, found.newest - found.drained),
+            remember=settings.remember,
+        )
         self._watch = Watch(predictor, registry, self.telemetry)
         self._watch.begin()
         self._online = online
