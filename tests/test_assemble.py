@@ -2,34 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 import hindcast as hc
+from assemble_town import with_sources
 from hindcast.assemble import Assembly
 from hindcast.clock import ReplayClock
 from hindcast.errors import ConfigError
-from hindcast.system import System
-from hindcast.testing import DELIVERIES_START, deliveries, deliveries_system
+from hindcast.testing import DELIVERIES_START, deliveries_system
 from hindcast.values import DAY_US, iso, moment_us
 
 UNTIL = DELIVERIES_START + 50 * DAY_US
 END = DELIVERIES_START + 70 * DAY_US
-
-
-def with_sources(days: int = 75) -> System:
-    """The generated town as a system whose tables have sources."""
-    facts = deliveries(days)
-    system = deliveries_system(rollout=(), retrain=[hc.every("10d")])
-    sourced = {name: replace(table, source=hc.frame(facts[name].frame)) for name, table in system.tables.items()}
-    features = [
-        replace(feature, table=sourced[feature.table.name]) if hasattr(feature, "table") else feature
-        for feature in system.features
-    ]
-    label = replace(system.predict.label, table=sourced["arrivals"])
-    return replace(system, features=features, predict=replace(system.predict, table=sourced["orders"], label=label))
 
 
 @pytest.fixture(scope="module")
