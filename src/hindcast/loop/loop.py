@@ -227,7 +227,7 @@ class Loop:
             label = np.where(history.spine.usable(now_us, maturity)[rows], history.label[rows], np.nan)
             new, old = self.world.predict(guard.champion, rows), self.world.predict(guard.predecessor, rows)
             evidence = ShadowEvidence(label, new, old, history.as_of[rows], self.system.goal)
-            verdict = guard.judge(evidence, seed=self.system.seed)
+            verdict = guard.judge(evidence)
         else:
             verdict = Verdict.unknown(f"guard({guard.predecessor})", "its model could not be read")
         if verdict.ok:
