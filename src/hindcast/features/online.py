@@ -126,7 +126,9 @@ class OnlineFeatures:
         self._of_table: dict[str, list[_GroupState]] = {}
         for state in self._groups:
             self._of_table.setdefault(state.group.table.name, []).append(state)
-        self._versions: dict[str, dict[Key, _Version]] = {name: {} for name, table in plan.tables.items() if table.key}
+        # by key: a version, or the row of one in the block that was loaded at the start
+        self._versions: dict[str, dict[Any, _Version | int]] = {n: {} for n, table in plan.tables.items() if table.key}
+        self._loaded: dict[str, Facts] = {}
         self._waiting: list[tuple[int, int, str, Facts]] = []
         self._steps = replace(plan, names=tuple(step.name for step in plan.transforms))
         made = set(self._steps.names)
@@ -180,50 +182,71 @@ class OnlineFeatures:
         order = np.lexsort((facts.seq, facts.known))
         if not np.array_equal(order, np.arange(n)):
             facts = facts.take(order)
-        states = self._of_table[table]
-        places = [_keys(facts.frame, [column for _, column in state.group.by]) for state in states]
         push = ~facts.retract
         if table in self._versions:
-            push &= self._supersede(table, facts, places)
-        for state, theirs in zip(states, places, strict=True):
-            self._feed(state, theirs, facts, push)
+            push &= self._supersede(table, facts) if self._versions[table] else self._settle(table, facts)
+        for state in self._of_table[table]:
+            self._feed(state, facts, push)
 
-    def _supersede(self, table: str, facts: Facts, places: list[list[Key | None]]) -> Bools:
-        """Which facts count now, being the newest of their key; what they replace leaves its folds."""
-        versions, states = self._versions[table], self._of_table[table]
-        keys = _keys(facts.frame, list(self.plan.tables[table].key or ()))
-        last = {key: row for row, key in enumerate(keys) if key is not None}
+    def _settle(self, table: str, facts: Facts) -> Bools:
+        """The first facts of a keyed table: which count, being the newest of their key. Keeps rows, not versions."""
+        keys = self._names(table, facts.frame)
+        versions = {key: row for row, key in enumerate(keys) if key is not None}
         counts = np.array([key is None for key in keys], dtype=np.bool_)
-        known, seq, event = facts.known.tolist(), facts.seq.tolist(), facts.event.tolist()
-        retract, here = facts.retract.tolist(), list(zip(*places, strict=True))
-        fresh: dict[Key, int] = {}
+        counts[list(versions.values())] = True
+        self._versions[table] = dict(versions)
+        read = dict.fromkeys(column for state in self._of_table[table] for _, column in state.group.by)
+        self._loaded[table] = Facts(facts.event, facts.known, facts.seq, facts.retract, facts.frame.select(read))
+        return counts
+
+    def _supersede(self, table: str, facts: Facts) -> Bools:
+        """Which facts count, being the newest of their key; what they replace leaves its folds."""
+        versions, states = self._versions[table], self._of_table[table]
+        keys = self._names(table, facts.frame)
+        last = {key: row for row, key in enumerate(keys) if key is not None}
+        here = list(zip(*(_places(state.group, facts) for state in states), strict=True))
+        counts = np.array([key is None for key in keys], dtype=np.bool_)
         for key, row in last.items():
-            old = versions.get(key)
+            known, seq = int(facts.known[row]), int(facts.seq[row])
+            old = self._version(table, key)
             if old is not None:
-                if (old.known, old.seq) >= (known[row], seq[row]):
+                if (old.known, old.seq) >= (known, seq):
                     continue
                 if not old.retracted:
                     for state, place in zip(states, old.places, strict=True):
                         if place is not None and place in state.folds:
                             kernel.kill(state.group.spec, *state.folds[place], old.event, old.known, old.seq)
-            fresh[key] = row
-        counts[list(fresh.values())] = True
-        versions.update(
-            {key: _Version(known[row], seq[row], event[row], retract[row], here[row]) for key, row in fresh.items()}
-        )
+            counts[row] = True
+            versions[key] = _Version(known, seq, int(facts.event[row]), bool(facts.retract[row]), here[row])
         return counts
 
-    def _feed(self, state: _GroupState, places: list[Key | None], facts: Facts, push: Bools) -> None:
+    def _version(self, table: str, key: Any) -> _Version | None:
+        """The visible version of a key."""
+        held = self._versions[table].get(key)
+        if not isinstance(held, int):
+            return held
+        one = self._loaded[table].take(slice(held, held + 1))
+        places = tuple(_places(state.group, one)[0] for state in self._of_table[table])
+        return _Version(int(one.known[0]), int(one.seq[0]), int(one.event[0]), bool(one.retract[0]), places)
+
+    def _names(self, table: str, frame: Mapping[str, Column]) -> list[Any]:
+        """The key of each row as it is looked up; None where a part of it is null."""
+        columns = self.plan.tables[table].keys
+        return frame[columns[0]].objects().tolist() if len(columns) == 1 else _keys(frame, list(columns))
+
+    def _feed(self, state: _GroupState, facts: Facts, push: Bools) -> None:
         spec = state.group.spec
         vocabularies = state.coders(facts.frame)
         if spec[kernel.RETAIN] >= 0 and not spec[kernel.LATEST_KEPT]:
             push = push & (facts.event >= self.now_us - int(spec[kernel.RETAIN]))  # what every window has passed
-        if not push.any():
+        if not push.all():
+            facts = facts.take(push)
+        if not len(facts):
             return
+        places = _places(state.group, facts)
         values = np.ascontiguousarray(state.group.values(facts.frame, len(facts), vocabularies))
         rows_of: dict[Key, list[int]] = {}
-        for row in np.flatnonzero(push).tolist():
-            place = places[row]
+        for row, place in enumerate(places):
             if place is not None:
                 rows_of.setdefault(place, []).append(row)
         for place, rows in rows_of.items():
@@ -353,8 +376,8 @@ class OnlineFeatures:
         """The event time of the request's own fact where it is visible in this entity's fold, and its values."""
         group = state.group
         values = np.ascontiguousarray(group.values(request, 1, [None] * len(group.slots))[:, 0])
-        key = _keys(request, list(group.table.key or ()))[0]
-        version = self._versions[group.table.name].get(key) if key is not None else None
+        (key,) = self._names(group.table.name, request)
+        version = self._version(group.table.name, key) if key is not None else None
         if version is None or version.retracted:
             return NEVER, values
         at = self._of_table[group.table.name].index(state)
@@ -392,9 +415,12 @@ def _feature(name: str, value: Any, kind: Kind) -> Any:
 _LARGEST = 1 << 53
 
 
+def _places(group: Group, facts: Facts) -> list[Key | None]:
+    """The entity of each fact, None where a part of it is null."""
+    return _keys(facts.frame, [column for _, column in group.by]) if group.by else [()] * len(facts)
+
+
 def _keys(frame: Mapping[str, Column], columns: list[str]) -> list[Key | None]:
-    """Each row's values of `columns` as a tuple, None where one of them is null."""
-    if not columns:
-        return [()] * len(next(iter(frame.values()))) if frame else []
+    """Each row's values of `columns`, one at least, as a tuple, None where one of them is null."""
     parts = [frame[column].objects().tolist() for column in columns]
     return [None if None in row else row for row in zip(*parts, strict=True)]
