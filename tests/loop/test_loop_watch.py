@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
+import pytest
 
 from hindcast.loop.watch import reference_of
+from hindcast.values import HOUR_US, NEVER
 from laws_town import FROM, UNTIL, at_day, loop_over, town_history, town_trainer
 
 
@@ -52,3 +56,26 @@ def test_effects_by_day_cover_the_days_that_were_watched():
     assert days[-1] * 24 * 3_600_000_000 <= at_day(90)
     assert worst.shape == (len(names), len(days))
     assert np.isfinite(worst).mean() > 0.5
+
+
+@pytest.mark.parametrize(("after_h", "for_h", "counts"), [(0, None, False), (0, 30, True), (40, None, True)])
+def test_a_label_that_is_withdrawn_before_it_is_due_is_not_scored_until_it_is_back(after_h, for_h, counts):
+    history = town_history()
+    spine = history.spine
+    row = int(np.flatnonzero((spine.as_of > at_day(60)) & (spine.label_known < at_day(61)))[0])
+    since = int(spine.label_known[row]) + after_h * HOUR_US
+    until = NEVER if for_h is None else since + for_h * HOUR_US
+    torn = replace(history, spine=replace(spine, hidden=np.array([[row, since, until]])))
+    loop = loop_over(torn, trainer=town_trainer(), name="never")
+    watch = loop.scores[0]
+    seen = []
+    watch.monitor.observe = lambda label, probability, as_of, known: seen.extend(
+        zip(as_of.tolist(), known.tolist(), strict=True)
+    )
+    for day in range(51, 70):
+        watch.alerts(at_day(day))
+    when = [known for as_of, known in seen if as_of == spine.as_of[row]]
+    assert len(when) == counts
+    if for_h is not None:
+        assert when == [until]
+    assert len(seen) > 500

@@ -13,6 +13,7 @@ from hindcast.loop.world import World, moments
 from hindcast.models.baselines import LAST_LABEL
 from hindcast.monitor import Alert, DriftMonitor, Looks, PerformanceMonitor, Reference, ScoreReference
 from hindcast.system import System
+from hindcast.trainset.spine import Spine
 from hindcast.values import DAY_US, Floats, Ints, duration_text
 
 __all__ = ["DriftWatch", "ScoreWatch", "reference_of", "score_reference_of"]
@@ -147,11 +148,23 @@ class ScoreWatch:
         """Rows that became usable since the last time."""
         spine = self.world.history.spine
         rows = self.world.rows(self._since_us, until_us)
-        usable = np.maximum(spine.as_of[rows] + self._maturity_us - 1, spine.label_known[rows])
+        known = _settled(spine, rows, self._maturity_us)
+        usable = np.maximum(spine.as_of[rows] + self._maturity_us - 1, known)
         fresh = (usable >= self._observed_us) & (usable < until_us) & ~np.isnan(spine.label[rows])
         self._observed_us = until_us
-        if fresh.any():
-            probability = self.world.predict(self.version, rows)
-            self.monitor.observe(
-                spine.label[rows][fresh], probability[fresh], spine.as_of[rows][fresh], spine.label_known[rows][fresh]
-            )
+        at = np.flatnonzero(fresh)
+        if len(at):
+            part = slice(rows.start + int(at[0]), rows.start + int(at[-1]) + 1)
+            probability = self.world.predict(self.version, part)[at - at[0]]
+            self.monitor.observe(spine.label[rows][at], probability, spine.as_of[rows][at], known[at])
+
+
+def _settled(spine: Spine, rows: slice, maturity_us: int) -> Ints:
+    """When each row's label became known, or became visible again where it was retracted by the time it was due."""
+    known = spine.label_known[rows].copy()
+    hidden = spine.hidden[(spine.hidden[:, 0] >= rows.start) & (spine.hidden[:, 0] < rows.stop)]
+    for row, since, until in hidden[np.lexsort((hidden[:, 1], hidden[:, 0]))].tolist():
+        at = row - rows.start
+        if since <= max(int(spine.as_of[row]) + maturity_us - 1, int(known[at])) < until:
+            known[at] = until
+    return known
