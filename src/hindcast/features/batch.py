@@ -21,7 +21,7 @@ from hindcast.facts.facts import Facts
 from hindcast.features import kernel
 from hindcast.features.plan import FeaturePlan, Group
 from hindcast.features.versions import joint_codes, known_until
-from hindcast.values import NEVER, Bools, Floats, Ints
+from hindcast.values import NEVER, Floats, Ints
 
 __all__ = ["answer"]
 
@@ -61,18 +61,29 @@ def answer(plan: FeaturePlan, facts: Mapping[str, Facts], requests: Frame, as_of
         if name not in facts:
             raise UnknownName("table", name, facts, where="features")
     until: dict[str, Ints] = {}
+    order: dict[str, Ints] = {}
     looked_up: dict[str, Column] = {}
     with ThreadPoolExecutor(max_workers=max(1, threads)) as pool:
         for group in plan.groups:
             table = group.table.name
             if table not in until:
                 until[table] = known_until(facts[table], group.table.key)
-            looked_up.update(_answer_group(group, facts[table], until[table], requests, as_of, pool, max(1, threads)))
+                order[table] = _ordered_rows(np.arange(len(facts[table])), facts[table].known, facts[table].seq)
+            looked_up.update(
+                _answer_group(group, facts[table], until[table], order[table], requests, as_of, pool, max(1, threads))
+            )
     return plan.finish(requests, looked_up)
 
 
 def _answer_group(
-    group: Group, facts: Facts, until: Ints, requests: Frame, as_of: Ints, pool: ThreadPoolExecutor, threads: int
+    group: Group,
+    facts: Facts,
+    until: Ints,
+    order: Ints,
+    requests: Frame,
+    as_of: Ints,
+    pool: ThreadPoolExecutor,
+    threads: int,
 ) -> dict[str, Column]:
     n = len(requests)
     for column in sorted(group.fact_columns()):
@@ -94,11 +105,11 @@ def _answer_group(
             coders[at] = lambda column: np.where(column.values < 0, np.nan, column.values)
     values = group.values(facts.frame, len(facts), coders)
 
-    fact_starts, fact_rows = _buckets(of_fact, entities, live, facts.known, facts.seq)
-    replaced = live & (until < NEVER)
-    kill_starts, kill_rows = _buckets(of_fact, entities, replaced, until, facts.seq)
-    asked = of_request >= 0
-    request_starts, request_rows = _buckets(of_request, entities, asked, as_of, None)
+    fact_starts, fact_rows = _count_sort(of_fact, order[live[order]], entities)
+    replaced = np.flatnonzero(live & (until < NEVER))
+    kill_starts, kill_rows = _count_sort(of_fact, _ordered_rows(replaced, until, facts.seq), entities)
+    asked = np.flatnonzero(of_request >= 0)
+    request_starts, request_rows = _count_sort(of_request, _ordered_rows(asked, as_of, None), entities)
 
     own_events, own_values = _own(group, facts, until, requests, as_of, n)
     out = np.full((n, len(group.names)), np.nan)
@@ -158,15 +169,13 @@ def _own(group: Group, facts: Facts, until: Ints, requests: Frame, as_of: Ints, 
     return events, values
 
 
-def _buckets(codes: Ints, count: int, mask: Bools, order_by: Ints, then_by: Ints | None) -> tuple[Ints, Ints]:
-    """Rows of `mask` bucketed by code, each bucket in order: (starts, shape (count + 1,); rows)."""
-    rows = np.flatnonzero(mask)
+def _ordered_rows(rows: Ints, order_by: Ints, then_by: Ints | None) -> Ints:
+    """`rows`, rising, in order of one column and, for ties, of another (or of the rows)."""
     moments = order_by[rows]
-    ties = None if then_by is None else then_by[rows]
-    if not _ordered(moments, ties if ties is not None else moments, ties is not None):
-        rows = rows[np.argsort(moments, kind="stable") if ties is None else np.lexsort((ties, moments))]
-    starts, bucketed = _count_sort(codes, rows, count)
-    return starts, bucketed
+    ties = moments if then_by is None else then_by[rows]
+    if _ordered(moments, ties, then_by is not None):
+        return rows
+    return rows[np.argsort(moments, kind="stable") if then_by is None else np.lexsort((ties, moments))]
 
 
 @njit(cache=True, nogil=True)
