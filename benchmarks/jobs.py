@@ -100,9 +100,9 @@ def duckdb_asof() -> Work:
 
     def work(place: Path) -> pa.Table:
         return duckdb.sql(f"""
-            select row, case when at >= as_of - interval 1 day then amount end as amount
+            select "row", case when f."at" >= as_of - interval 1 day then amount end as amount
             from '{place}/requests.parquet' r asof left join '{place}/facts.parquet' f
-            on r.entity = f.entity and r.as_of > f.at order by row
+            on r.entity = f.entity and r.as_of > f."at" order by "row"
         """).to_arrow_table()
 
     return work
@@ -112,17 +112,17 @@ def duckdb_windows() -> Work:
     import duckdb
 
     aggregates = ", ".join(
-        f"{kind}(amount) filter (at >= as_of - interval {hours} hour) as {kind if kind != 'avg' else 'mean'}_{span}"
+        f'{kind}(amount) filter (f."at" >= as_of - interval {hours} hour) as {name}_{span}'
         for span, hours in SPANS.items()
-        for kind in ("count", "sum", "avg", "max")
+        for kind, name in (("count", "count"), ("sum", "sum"), ("avg", "mean"), ("max", "max"))
     )
 
     def work(place: Path) -> pa.Table:
         return duckdb.sql(f"""
-            select row, {aggregates}
+            select "row", {aggregates}
             from '{place}/requests.parquet' r left join '{place}/facts.parquet' f
-            on r.entity = f.entity and f.at < r.as_of and f.at >= r.as_of - interval 7 day
-            group by row order by row
+            on r.entity = f.entity and f."at" < r.as_of and f."at" >= r.as_of - interval 7 day
+            group by "row" order by "row"
         """).to_arrow_table()
 
     return work
