@@ -38,7 +38,9 @@ __all__ = [
     "window",
 ]
 
-AGGREGATE_NAMES = ("count", "sum", "mean", "min", "max", "std")
+AGGREGATES = {"count": 0, "sum": 1, "mean": 2, "min": 3, "max": 4, "std": 5, "latest": 6}
+"""What a fold can be read for, by the code that compiled code knows; ``latest`` is no window's."""
+AGGREGATE_NAMES = tuple(AGGREGATES)[:-1]
 Aggregate = str
 By = str | Sequence[str] | Mapping[str, str]
 

@@ -26,46 +26,37 @@ import numpy as np
 from numba import njit
 
 from hindcast.features.exact import DIGITS, exact_add, exact_add_square, exact_read, exact_variance
+from hindcast.features.layout import (
+    CAP,
+    COUNT,
+    FAR,
+    FOLD_HEAD,
+    HEAD,
+    LATEST,
+    LATEST_KEPT,
+    MAX,
+    MIN,
+    NOW,
+    OUTPUT_WIDTH,
+    OUTPUTS,
+    RETAIN,
+    SIZE,
+    SPEC_HEAD,
+    START,
+    STD,
+    SUM,
+    SUMS,
+    VALUES,
+    WEDGES,
+    WINDOWS,
+    Fold,
+    fixed_length,
+    new_fold,
+)
+from hindcast.features.wedge import wedge_append, wedge_insert, wedge_remove
 from hindcast.values import Floats, Ints
 
-Fold = tuple[Ints, Floats]
-
-__all__ = ["AGGREGATES", "advance", "feed", "kill", "new_fold", "push", "read", "sweep"]
-
-COUNT, SUM, MEAN, MIN, MAX, STD, LATEST = range(7)
-AGGREGATES = {"count": COUNT, "sum": SUM, "mean": MEAN, "min": MIN, "max": MAX, "std": STD, "latest": LATEST}
-"""What an output reads; ``latest`` is not a window's but the entity's newest fact."""
-
-FAR = 1 << 61
-"""As hindcast.values.NEVER: beyond every moment."""
-
-# spec, an int64 array: a header, then tables
-VALUES, WINDOWS, WEDGES, SUMS, OUTPUTS, RETAIN, LATEST_KEPT, START = range(8)
-SPEC_HEAD = 8
-# per window: lo offset, hi offset | per wedge: window, value, sign | per sum: window, value, power
-# per output: aggregate, window, value, slot, slot2   (latest: value, max age or -1, ahead)
-OUTPUT_WIDTH = 5
-
-# fold.ints: a header, then lo[W] hi[W] head[M] tail[M] count[W*V] infinite[2*W*V] digits[S*DIGITS]
-#            event[cap] known[cap] seq[cap] wedge[M*cap];   fold.floats: value[V*cap]
-CAP, SIZE, HEAD, NOW = range(4)
-FOLD_HEAD = 4
-
-
-@njit(cache=True, nogil=True)
-def _fixed(spec: Ints) -> int:
-    """Length of the part of ``ints`` that does not grow with the facts."""
-    w, v, m, s = spec[WINDOWS], spec[VALUES], spec[WEDGES], spec[SUMS]
-    return int(FOLD_HEAD + 2 * w + 2 * m + 3 * w * v + s * DIGITS)
-
-
-@njit(cache=True, nogil=True)
-def new_fold(spec: Ints, capacity: int) -> Fold:
-    """An empty fold with room for `capacity` facts: (ints, floats)."""
-    ints = np.zeros(_fixed(spec) + (3 + spec[WEDGES]) * capacity, dtype=np.int64)
-    ints[CAP] = capacity
-    ints[NOW] = -FAR
-    return ints, np.zeros(spec[VALUES] * capacity, dtype=np.float64)
+__all__ = ["advance", "feed", "kill", "new_fold", "push", "read", "sweep"]
 
 
 @njit(cache=True, nogil=True)
@@ -73,7 +64,7 @@ def _clear(spec: Ints, ints: Ints) -> None:
     ints[SIZE] = 0
     ints[HEAD] = 0
     ints[NOW] = -FAR
-    ints[FOLD_HEAD : _fixed(spec)] = 0
+    ints[FOLD_HEAD : fixed_length(spec)] = 0
 
 
 @njit(cache=True, nogil=True)
@@ -81,7 +72,7 @@ def _room(spec: Ints, ints: Ints, floats: Floats) -> Fold:
     """Make room for one more fact: drop what no window needs, or double. Gives the arrays to go on with."""
     cap, size, head = ints[CAP], ints[SIZE], ints[HEAD]
     v, m, w = spec[VALUES], spec[WEDGES], spec[WINDOWS]
-    fixed = _fixed(spec)
+    fixed = fixed_length(spec)
     new_cap = cap if head * 2 >= cap else cap * 2
     if new_cap == cap:
         new_ints, new_floats = ints, floats
@@ -138,133 +129,10 @@ def _account(spec: Ints, ints: Ints, floats: Floats, window: int, position: int,
 
 
 @njit(cache=True, nogil=True)
-def _wedge_append(spec: Ints, ints: Ints, floats: Floats, wedge: int, position: int) -> None:
-    """The newest fact of a window takes its place at the end of a wedge; what it outdoes goes."""
-    w, m, cap = spec[WINDOWS], spec[WEDGES], ints[CAP]
-    table = SPEC_HEAD + 2 * w + 3 * wedge
-    values, sign = spec[table + 1] * cap, spec[table + 2]
-    x = floats[values + position]
-    if math.isnan(x):
-        return
-    base = _fixed(spec) + (3 + wedge) * cap
-    heads, tails = FOLD_HEAD + 2 * w, FOLD_HEAD + 2 * w + m
-    head, tail = ints[heads + wedge], ints[tails + wedge]
-    while tail > head and sign * floats[values + ints[base + tail - 1]] <= sign * x:
-        tail -= 1
-    if tail == cap:
-        for i in range(head, tail):
-            ints[base + i - head] = ints[base + i]
-        tail -= head
-        ints[heads + wedge] = 0
-    ints[base + tail] = position
-    ints[tails + wedge] = tail + 1
-
-
-@njit(cache=True, nogil=True)
-def _wedge_splice(spec: Ints, ints: Ints, wedge: int, start: int, stop: int, count: int) -> int:
-    """Make room for `count` entries in place of entries start..stop of a wedge; gives where they start now."""
-    w, m, cap = spec[WINDOWS], spec[WEDGES], ints[CAP]
-    base = _fixed(spec) + (3 + wedge) * cap
-    heads, tails = FOLD_HEAD + 2 * w, FOLD_HEAD + 2 * w + m
-    head, tail = ints[heads + wedge], ints[tails + wedge]
-    if tail + count - (stop - start) > cap:
-        for i in range(head, tail):
-            ints[base + i - head] = ints[base + i]
-        start, stop, tail = start - head, stop - head, tail - head
-        ints[heads + wedge] = 0
-    move = count - (stop - start)
-    if move > 0:
-        for i in range(tail - 1, stop - 1, -1):
-            ints[base + i + move] = ints[base + i]
-    elif move < 0:
-        for i in range(stop, tail):
-            ints[base + i + move] = ints[base + i]
-    ints[tails + wedge] = tail + move
-    return int(start)
-
-
-@njit(cache=True, nogil=True)
-def _wedge_first_from(spec: Ints, ints: Ints, wedge: int, position: int) -> int:
-    """The first entry of a wedge whose fact stands at `position` or later."""
-    w, m, cap = spec[WINDOWS], spec[WEDGES], ints[CAP]
-    base = _fixed(spec) + (3 + wedge) * cap
-    low, high = ints[FOLD_HEAD + 2 * w + wedge], ints[FOLD_HEAD + 2 * w + m + wedge]
-    while low < high:
-        middle = (low + high) // 2
-        if ints[base + middle] < position:
-            low = middle + 1
-        else:
-            high = middle
-    return int(low)
-
-
-@njit(cache=True, nogil=True)
-def _wedge_insert(spec: Ints, ints: Ints, floats: Floats, wedge: int, position: int, inside: bool) -> None:
-    """A fact was inserted at `position` (those from there on moved up by one); `inside` the window or before it."""
-    w, m, cap = spec[WINDOWS], spec[WEDGES], ints[CAP]
-    base = _fixed(spec) + (3 + wedge) * cap
-    at = _wedge_first_from(spec, ints, wedge, position)
-    tail = ints[FOLD_HEAD + 2 * w + m + wedge]
-    for i in range(at, tail):
-        ints[base + i] += 1
-    if not inside:
-        return
-    table = SPEC_HEAD + 2 * w + 3 * wedge
-    values, sign = spec[table + 1] * cap, spec[table + 2]
-    x = floats[values + position]
-    if math.isnan(x) or (at < tail and sign * floats[values + ints[base + at]] >= sign * x):
-        return
-    start = at
-    head = ints[FOLD_HEAD + 2 * w + wedge]
-    while start > head and sign * floats[values + ints[base + start - 1]] <= sign * x:
-        start -= 1
-    start = _wedge_splice(spec, ints, wedge, start, at, 1)
-    ints[base + start] = position
-
-
-@njit(cache=True, nogil=True)
-def _wedge_remove(spec: Ints, ints: Ints, floats: Floats, wedge: int, position: int, first: int) -> None:
-    """The fact at `position` is about to go (those after it move down by one); `first` is the window's lo."""
-    w, m, cap = spec[WINDOWS], spec[WEDGES], ints[CAP]
-    base = _fixed(spec) + (3 + wedge) * cap
-    table = SPEC_HEAD + 2 * w + 3 * wedge
-    values, sign = spec[table + 1] * cap, spec[table + 2]
-    at = _wedge_first_from(spec, ints, wedge, position)
-    head, tail = ints[FOLD_HEAD + 2 * w + wedge], ints[FOLD_HEAD + 2 * w + m + wedge]
-    stop = at
-    if at < tail and ints[base + at] == position:
-        stop = at + 1
-        # what it outdid since the entry before it comes back
-        floor = ints[base + at - 1] if at > head else first - 1
-        bar = sign * floats[values + ints[base + stop]] if stop < tail else -math.inf
-        bare = stop >= tail
-        count = 0
-        best = bar
-        none = bare
-        for q in range(position - 1, floor, -1):
-            x = sign * floats[values + q]
-            if not math.isnan(x) and (none or x > best):
-                best, none = x, False
-                count += 1
-        at = _wedge_splice(spec, ints, wedge, at, stop, count)
-        stop = at + count
-        best, none = bar, bare
-        place = stop - 1
-        for q in range(position - 1, floor, -1):
-            x = sign * floats[values + q]
-            if not math.isnan(x) and (none or x > best):
-                best, none = x, False
-                ints[base + place] = q
-                place -= 1
-    for i in range(stop, ints[FOLD_HEAD + 2 * w + m + wedge]):
-        ints[base + i] -= 1
-
-
-@njit(cache=True, nogil=True)
 def _place(spec: Ints, ints: Ints, event: int, known: int, seq: int) -> int:
     """Where (event, known, seq) stands, or would stand, among the facts kept."""
     cap = ints[CAP]
-    fixed = _fixed(spec)
+    fixed = fixed_length(spec)
     low, high = ints[HEAD], ints[SIZE]
     # most facts are the newest: look there first
     if high > low:
@@ -295,7 +163,7 @@ def push(spec: Ints, ints: Ints, floats: Floats, event: int, known: int, seq: in
         ints, floats = _room(spec, ints, floats)
     cap, size = ints[CAP], ints[SIZE]
     v, w, m = spec[VALUES], spec[WINDOWS], spec[WEDGES]
-    fixed = _fixed(spec)
+    fixed = fixed_length(spec)
     at = _place(spec, ints, event, known, seq)
     for i in range(size, at, -1):
         ints[fixed + i] = ints[fixed + i - 1]
@@ -323,7 +191,7 @@ def push(spec: Ints, ints: Ints, floats: Floats, event: int, known: int, seq: in
             if at < hi:
                 for wedge in range(m):
                     if spec[SPEC_HEAD + 2 * w + 3 * wedge] == window:
-                        _wedge_insert(spec, ints, floats, wedge, at, inside)
+                        wedge_insert(spec, ints, floats, wedge, at, inside)
     return ints, floats
 
 
@@ -332,7 +200,7 @@ def kill(spec: Ints, ints: Ints, floats: Floats, event: int, known: int, seq: in
     """The fact (event, known, seq) is visible no more; one that no window needed any longer is simply not there."""
     cap, size = ints[CAP], ints[SIZE]
     v, w, m = spec[VALUES], spec[WINDOWS], spec[WEDGES]
-    fixed = _fixed(spec)
+    fixed = fixed_length(spec)
     at = _place(spec, ints, event, known, seq)
     if at >= size or ints[fixed + 2 * cap + at] != seq or ints[fixed + at] != event or ints[fixed + cap + at] != known:
         return
@@ -343,7 +211,7 @@ def kill(spec: Ints, ints: Ints, floats: Floats, event: int, known: int, seq: in
         if at < hi:
             for wedge in range(m):
                 if spec[SPEC_HEAD + 2 * w + 3 * wedge] == window:
-                    _wedge_remove(spec, ints, floats, wedge, at, lo)
+                    wedge_remove(spec, ints, floats, wedge, at, lo)
             ints[FOLD_HEAD + w + window] = hi - 1
         if at < lo:
             ints[FOLD_HEAD + window] = lo - 1
@@ -361,7 +229,7 @@ def kill(spec: Ints, ints: Ints, floats: Floats, event: int, known: int, seq: in
 @njit(cache=True, nogil=True)
 def _before(spec: Ints, ints: Ints, moment: int) -> int:
     """How many of the facts kept, from the first slot on, have an event time before `moment`."""
-    fixed = _fixed(spec)
+    fixed = fixed_length(spec)
     low, high = ints[HEAD], ints[SIZE]
     while low < high:
         middle = (low + high) // 2
@@ -382,7 +250,7 @@ def advance(spec: Ints, ints: Ints, floats: Floats, now: int) -> None:
         return
     ints[NOW] = now
     w, m, size, cap = spec[WINDOWS], spec[WEDGES], ints[SIZE], ints[CAP]
-    fixed = _fixed(spec)
+    fixed = fixed_length(spec)
     keep = size
     for window in range(w):
         bound = now - spec[SPEC_HEAD + 2 * window]
@@ -404,7 +272,7 @@ def advance(spec: Ints, ints: Ints, floats: Floats, now: int) -> None:
             _account(spec, ints, floats, window, hi, 1)
             for wedge in range(m):
                 if spec[SPEC_HEAD + 2 * w + 3 * wedge] == window:
-                    _wedge_append(spec, ints, floats, wedge, hi)
+                    wedge_append(spec, ints, floats, wedge, hi)
             hi += 1
         ints[FOLD_HEAD + window] = lo
         ints[FOLD_HEAD + w + window] = hi
@@ -435,7 +303,7 @@ def read(
         Microseconds from the newest fact used to now; -1 where there is none.
     """
     v, w, m, cap, now = spec[VALUES], spec[WINDOWS], spec[WEDGES], ints[CAP], ints[NOW]
-    fixed = _fixed(spec)
+    fixed = fixed_length(spec)
     counts = FOLD_HEAD + 2 * w + 2 * m
     infinite = counts + w * v
     digits = counts + 3 * w * v

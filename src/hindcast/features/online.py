@@ -17,7 +17,7 @@ import numpy as np
 from hindcast.columns import Column, Frame, Kind
 from hindcast.errors import ConfigError, DataError, UnknownName
 from hindcast.facts.facts import Facts
-from hindcast.features import kernel
+from hindcast.features import kernel, layout
 from hindcast.features.plan import FeaturePlan, Group
 from hindcast.values import BEGINNING, NEVER, Bools, Floats, Ints, iso
 
@@ -237,8 +237,8 @@ class OnlineFeatures:
     def _feed(self, state: _GroupState, facts: Facts, push: Bools) -> None:
         spec = state.group.spec
         vocabularies = state.coders(facts.frame)
-        if spec[kernel.RETAIN] >= 0 and not spec[kernel.LATEST_KEPT]:
-            push = push & (facts.event >= self.now_us - int(spec[kernel.RETAIN]))  # what every window has passed
+        if spec[layout.RETAIN] >= 0 and not spec[layout.LATEST_KEPT]:
+            push = push & (facts.event >= self.now_us - int(spec[layout.RETAIN]))  # what every window has passed
         if not push.all():
             facts = facts.take(push)
         if not len(facts):

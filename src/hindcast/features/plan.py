@@ -17,15 +17,12 @@ from hindcast.columns import Column, Frame
 from hindcast.errors import ConfigError, DataError
 from hindcast.expressions import Expression
 from hindcast.facts.table import Table
-from hindcast.features.definitions import Latest, Request, Transform, Window, transform
+from hindcast.features.definitions import AGGREGATES, Latest, Request, Transform, Window, transform
 from hindcast.values import Floats, Ints, digest
 
 __all__ = ["FeaturePlan", "Group"]
 
 Feature = Request | Latest | Window | Transform | Callable[..., Any]
-
-# as in features.kernel, which is not imported here since it needs numba
-_AGGREGATES = {"count": 0, "sum": 1, "mean": 2, "min": 3, "max": 4, "std": 5, "latest": 6}
 
 
 @dataclass(frozen=True)
@@ -253,7 +250,7 @@ def _group(table: Table, by: tuple[tuple[str, str], ...], own: bool, members: It
             for name, column in zip(member.names(), member.columns, strict=True):
                 at = slot(column)
                 age = -1 if member.max_age_us is None else member.max_age_us
-                outputs.append((_AGGREGATES["latest"], 0, at, age, int(member.ahead)))
+                outputs.append((AGGREGATES["latest"], 0, at, age, int(member.ahead)))
                 names.append(name)
                 texts.append(at)
             if member.max_age_us is not None:
@@ -275,7 +272,7 @@ def _group(table: Table, by: tuple[tuple[str, str], ...], own: bool, members: It
                 first = sums.setdefault((w, v, 1), len(sums))
                 if aggregate == "std":
                     second = sums.setdefault((w, v, 2), len(sums))
-            outputs.append((_AGGREGATES[aggregate], w, v, first, second))
+            outputs.append((AGGREGATES[aggregate], w, v, first, second))
             names.append(name)
             texts.append(None)
             retain = max(retain, lo) if retain >= 0 else retain
