@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pytest
-from flights_year import Year, delayed, renamed, scaled, year_of_flights
+from flights_year import Year, delayed, renamed, scaled
 
 from hindcast.loop.history import History
 from hindcast.loop.trainer import Trainer
@@ -44,9 +44,8 @@ class Watched:
 
 
 @pytest.fixture(scope="module")
-def watched(tmp_path_factory):
+def watched(year):
     """The example's system, watched against January to June as the loop does; a logistic regression stands in."""
-    year = year_of_flights(tmp_path_factory.mktemp("flights"))
     changes = {name: getattr(year.system, name) for name in ("name", "goal", "predict", "features", "monitoring")}
     quick = System(**changes, models=[Logistic()])
     assert quick.plan.identity == year.system.plan.identity
