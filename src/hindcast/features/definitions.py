@@ -376,7 +376,12 @@ def _span(length: Duration | tuple[Duration, Duration], lag_us: int, where: str)
     us = duration_us(length, what=f"{where} over")
     if us == 0:
         raise ConfigError(f"{where}: a window needs a length above zero.")
-    return us + lag_us, lag_us, duration_text(us) + (f"_lag_{duration_text(lag_us)}" if lag_us else "")
+    return us + lag_us, lag_us, _spelled(length, us) + (f"_lag_{duration_text(lag_us)}" if lag_us else "")
+
+
+def _spelled(length: Duration, us: int) -> str:
+    """A duration as the user spelled it: ``"1d"`` stays 1d in a feature's name, though it is 24h."""
+    return "".join(length.split()).lstrip("+") if isinstance(length, str) else duration_text(us)
 
 
 def _signed(us: int) -> str:

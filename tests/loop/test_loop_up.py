@@ -1,0 +1,115 @@
+"""``hindcast up``: a real server and the loop beside it; a retraining becomes the champion without a restart."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from datetime import UTC, datetime, timedelta
+
+import numpy as np
+import pytest
+
+pytestmark = [pytest.mark.slow, pytest.mark.service]
+
+SYSTEM = """
+import hindcast as hc
+
+raw = hc.files("orders.csv", zone="UTC")
+orders = hc.Table("orders", raw, key="id", event_time="placed", known="event", columns=["shop", "size"])
+ends = hc.Table("ends", raw, key="id", event_time="ended", known="event", columns=["late", "shop"])
+system = hc.System(
+    name="orders",
+    goal=hc.Goal("call the customer", hit=5, false_alarm=-1),
+    predict=hc.Binary(orders, as_of=hc.after("placed", "1m"), label=hc.outcome(ends, "late == 1", on="id"), maturity="2h"),
+    features=[hc.request("shop", "size"), hc.window(ends, "late", ["mean", "count"], over="1d", by="shop")],
+    models=[hc.logistic()],
+    gates=[hc.beats_baselines("log_loss", by=0.0)],
+    retrain=[hc.every("1s")],
+    training=hc.Training(validation="4d", takes="1s", min_rows=50),
+    monitoring=hc.Monitoring(window="1h", every="15s", score_window="4d"),
+)
+"""
+
+
+def orders(days: float = 12.0, n: int = 6_000) -> str:
+    random = np.random.default_rng(3)
+    now = datetime.now(UTC)
+    ago = np.sort(random.uniform(0, days * 86_400, n))[::-1]
+    lines = ["id,placed,ended,shop,size,late"]
+    for i, seconds in enumerate(ago.tolist()):
+        shop, size = "ab"[i % 2], float(random.normal())
+        late = int(random.random() < 1 / (1 + np.exp(-(size * 2 + (1 if shop == "a" else -1)))))
+        placed = now - timedelta(seconds=seconds + 7_200)
+        ended = placed + timedelta(minutes=20 + 60 * late)
+        lines.append(f"o{i},{placed:%Y-%m-%dT%H:%M:%S},{ended:%Y-%m-%dT%H:%M:%S},{shop},{size:.4f},{late}")
+    return "\n".join(lines) + "\n"
+
+
+def ask(port: int, path: str, body: dict | None = None) -> dict:
+    data = None if body is None else json.dumps(body).encode()
+    request = urllib.request.Request(f"http://127.0.0.1:{port}{path}", data, {"Content-Type": "application/json"})
+    with urllib.request.urlopen(request, timeout=30) as answer:
+        return json.load(answer)
+
+
+def wait(what, seconds: float = 120.0):
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        try:
+            if found := what():
+                return found
+        except OSError:
+            pass
+        time.sleep(0.2)
+    raise AssertionError("waited in vain")
+
+
+def test_up_serves_retrains_and_swaps_the_champion(tmp_path):
+    (tmp_path / "system.py").write_text(SYSTEM, encoding="utf-8")
+    (tmp_path / "orders.csv").write_text(orders(), encoding="utf-8")
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    environment = {**os.environ, "HINDCAST_HOME": str(tmp_path / "home")}
+    hindcast = [sys.executable, "-m", "hindcast.cli"]
+    subprocess.run([*hindcast, "run", str(tmp_path / "system.py")], env=environment, check=True, capture_output=True)
+    up = subprocess.Popen(
+        [*hindcast, "up", str(tmp_path / "system.py"), "--port", str(port)],
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    try:
+        wait(lambda: ask(port, "/health/ready")["ready"])
+        assert ask(port, "/v1/model")["champion"] == "v1"
+        placed = datetime.now(UTC) - timedelta(minutes=1)
+        fact = {"id": "new", "shop": "a", "size": 2.0, "placed": f"{placed:%Y-%m-%dT%H:%M:%SZ}"}
+        assert ask(port, "/v1/facts/orders", {"rows": [fact]})["accepted"] == 1
+        request = {"id": "new", "shop": "a", "size": 2.0}
+        [answer] = ask(port, "/v1/predict", {"requests": [request], "features": True})["predictions"]
+        assert answer["version"] == "v1"
+        assert 0.5 < answer["probability"] < 1
+        assert answer["features"]["ends_late_count_1d_by_shop"] > 0
+        newer = wait(lambda: (found := ask(port, "/v1/model")["champion"]) != "v1" and found)
+        [again] = ask(port, "/v1/predict", {"requests": [request]})["predictions"]
+        assert again["version"] != "v1"
+    finally:
+        up.send_signal(signal.SIGTERM)
+        said = up.communicate(timeout=60)[0]
+    assert up.returncode == 0, said
+    kinds = subprocess.run(
+        [*hindcast, "ledger", str(tmp_path / "system.py"), "--json"],
+        env=environment,
+        check=True,
+        capture_output=True,
+        text=True,
+    ).stdout
+    entries = [json.loads(line) for line in kinds.splitlines()]
+    assert [e["kind"] for e in entries].count("promotion") >= 2
+    assert any(e["kind"] == "retraining" and "every" in e["body"]["triggers"] for e in entries)
+    assert any(e["kind"] == "version" and e["body"]["name"] == newer for e in entries)
