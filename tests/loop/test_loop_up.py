@@ -24,7 +24,9 @@ ends = hc.Table("ends", raw, key="id", event_time="ended", known="event", column
 system = hc.System(
     name="orders",
     goal=hc.Goal("call the customer", hit=5, false_alarm=-1),
-    predict=hc.Binary(orders, as_of=hc.after("placed", "1m"), label=hc.outcome(ends, "late == 1", on="id"), maturity="2h"),
+    predict=hc.Binary(
+        orders, as_of=hc.after("placed", "1m"), label=hc.outcome(ends, "late == 1", on="id"), maturity="2h"
+    ),
     features=[hc.request("shop", "size"), hc.window(ends, "late", ["mean", "count"], over="1d", by="shop")],
     models=[hc.logistic()],
     gates=[hc.beats_baselines("log_loss", by=0.0)],
