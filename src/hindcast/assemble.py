@@ -84,6 +84,12 @@ class Assembly:
                 progress("a server owns the home: sources are not read, push facts to it", 1, 1)
             return []
         with self._stage("land"), owned, self.home.lock("writer"):
+            if any(self.home.journal.iterdir()):  # what a killed server had acknowledged comes first
+                from hindcast.serve.recovery import drain_left
+
+                drain_left(
+                    self.home, tables=self.system.tables, target=self.system.target.name, kinds=self.request_kinds()
+                )
             return ingest(
                 self.lake, tables, clock=self.clock, quarantine=self.quarantine, base=self.base, progress=progress
             )
@@ -305,6 +311,22 @@ class Assembly:
         from hindcast.serve import Service
 
         target = self.system.target
+        return Service.open(
+            self.home,
+            system=self.system.name,
+            target=target.name,
+            plan=self.system.plan,
+            tables=self.system.tables,
+            kinds=self.request_kinds(),
+            goal=self.system.goal,
+            registry=self.standing_registry(),
+            clock=clock or self.clock,
+            functions=self.functions(),
+        )
+
+    def request_kinds(self) -> dict[str, Any]:
+        """The columns a request brings, by kind: what features read, and the key by which its outcome finds it."""
+        target = self.system.target
         schema = self.lake.schema(target.table.name) if target.table.name in self.lake.tables() else {}
         wanted = dict.fromkeys([*self.system.plan.request_columns, *target.label.on])
         missing = [name for name in wanted if name not in schema]
@@ -313,20 +335,7 @@ class Assembly:
                 f"the kinds of the request columns {', '.join(missing)} are not known before facts of table "
                 f"{target.table.name!r} have landed; `hindcast run` lands them."
             )
-        with self._registry() as registry:
-            _ = registry.roles()
-        return Service.open(
-            self.home,
-            system=self.system.name,
-            target=target.name,
-            plan=self.system.plan,
-            tables=self.system.tables,
-            kinds={name: schema[name] for name in wanted},
-            goal=self.system.goal,
-            registry=self.standing_registry(),
-            clock=clock or self.clock,
-            functions=self.functions(),
-        )
+        return {name: schema[name] for name in wanted}
 
     def serve(
         self, *, host: str = "127.0.0.1", port: int = 8000, token: str | None = None, clock: Clock | None = None
