@@ -364,7 +364,7 @@ def canonical(value: Any) -> bytes:
     try:
         return _json(_plain(value)).encode()
     except UnicodeEncodeError as error:
-        raise ConfigError(f"a text with half a character has no canonical form: {error}.") from None
+        raise ConfigError(f"half a character is not proper text and has no canonical form: {error}.") from None
 
 
 def _json(plain: Any) -> str:

@@ -78,7 +78,7 @@ def deliveries_system(**changes: Any) -> System:
     Examples
     --------
     >>> deliveries_system(name="town").plan.names[:4]
-    ('shop', 'distance', 'hour_of_day', 'weather_rain')
+    ('shop', 'distance', 'hour_of_day', 'weather_rain_by_district')
     """
     from hindcast.models.lightgbm import LightGBM
     from hindcast.models.logistic import Logistic
