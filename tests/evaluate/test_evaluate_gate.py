@@ -168,6 +168,19 @@ def test_a_challenger_may_lose_the_margin_and_no_more():
     assert gate().judge(evidence(champion="v3")).outcome == "unknown"
 
 
+def test_rows_that_the_champion_has_learnt_from_are_left_out_of_the_comparison():
+    """It knows their labels by heart: on them it would beat anybody."""
+    _, label, _, rate = many()
+    half = np.arange(3000) < 1500
+    by_heart = np.where(half, np.clip(label, 0.01, 0.99), np.clip(rate * 0.8 + 0.1, 0, 1))
+    gate = ev.not_worse_than_champion("log_loss", 0.0)
+    assert gate.judge(evidence(probability=rate, champion="v3", champion_probability=by_heart)).outcome == "fail"
+    fair = np.where(half, np.nan, by_heart)
+    assert gate.judge(evidence(probability=rate, champion="v3", champion_probability=fair)).ok
+    nothing = np.full(3000, np.nan)
+    assert gate.judge(evidence(probability=rate, champion="v3", champion_probability=nothing)).outcome == "unknown"
+
+
 def test_a_confident_gate_asks_for_the_whole_interval():
     _, _, _, rate = many()
     nudged = np.clip(rate + 0.05 * np.random.default_rng(1).normal(size=3000), 0.001, 0.999)

@@ -5,13 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import pytest
 
 from hindcast.adapt import every
 from hindcast.errors import ArtifactError, DataError
 from hindcast.loop.trainer import Trainer
 from hindcast.trial import canary, shadow
-from hindcast.values import HOUR_US, iso
+from hindcast.values import HOUR_US, iso, moment_us
 from hindcast.verdicts import Verdict
 from laws_town import FROM, UNTIL, Anti, at_day, loop_over, town_history, town_trainer, with_system
 
@@ -92,6 +93,28 @@ def test_a_gate_that_does_not_pass_leaves_the_version_on_the_ledger_and_untried(
     assert [(e.body["check"], e.body["outcome"]) for e in told] == [("undecided", outcome)]
     assert entries(loop, "trial") == []
     assert [e.body["version"] for e in entries(loop, "promotion")] == ["v1"]
+
+
+def test_the_champion_is_compared_only_on_what_it_did_not_learn_from():
+    """It was fitted once more on all rows that had matured then; on those it would look better than it is."""
+    asked = []
+
+    @dataclass(frozen=True)
+    class Looks(Undecided):
+        def judge(self, evidence: Any) -> Verdict:
+            asked.append(evidence)
+            return Verdict.passed(self.name, "looked")
+
+    history = with_system(town_history(), gates=[Looks()], retrain=[every("8d")], rollout=[])
+    loop = loop_over(history)
+    loop.run(at_day(67))
+    learnt = [moment_us(e.body["as_of"]) for e in entries(loop, "version")]
+    assert len(asked) == 3
+    assert asked[0].champion_probability is None
+    for evidence, champion_us in zip(asked[1:], learnt, strict=False):
+        seen = evidence.as_of <= champion_us - history.maturity_us(champion_us)
+        assert np.array_equal(np.isnan(evidence.champion_probability), seen)
+        assert 0 < seen.sum() < len(seen), "the stretches overlap, so there is something to leave out"
 
 
 def test_without_a_model_that_passes_nothing_begins():

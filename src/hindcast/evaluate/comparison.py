@@ -13,18 +13,25 @@ import numpy as np
 from hindcast.errors import ConfigError
 from hindcast.evaluate.gate import Evidence
 from hindcast.metrics import Estimate, difference, higher_is_better
-from hindcast.values import Floats
+from hindcast.values import DAY_US, Bools, Floats
 from hindcast.verdicts import Verdict
 
 __all__ = ["BeatsBaselines", "NotWorseThanChampion", "beats_baselines", "not_worse_than_champion"]
 
 
-def gain(metric: str, evidence: Evidence, first: Floats, second: Floats) -> Estimate:
-    """How much better `first` is than `second` in `metric`, above 0 when better whichever way the metric points."""
-    rows = evidence.scored
+def gain(metric: str, evidence: Evidence, first: Floats, second: Floats, among: Bools | None = None) -> Estimate:
+    """How much better `first` is than `second` in `metric`, above 0 when better whichever way the metric points, on the
+    rows with a label (and in `among`)."""
+    rows = evidence.scored if among is None else evidence.scored[among[evidence.scored]]
     ahead, behind = (first, second) if higher_is_better(metric) else (second, first)
     return difference(
-        metric, evidence.labels, ahead[rows], behind[rows], evidence.days, goal=evidence.goal, seed=evidence.seed
+        metric,
+        evidence.label[rows],
+        ahead[rows],
+        behind[rows],
+        evidence.as_of[rows] // DAY_US,
+        goal=evidence.goal,
+        seed=evidence.seed,
     )
 
 
@@ -92,7 +99,8 @@ class NotWorseThanChampion:
     """The challenger loses at most `margin` against the champion on the same rows.
 
     Pass: the measured loss is at most `margin`; or there is no champion, and then it says so. Fail: it is more.
-    Unknown: the champion's answers, the labels or a second day are missing. With ``confident=True`` the whole interval
+    Unknown: the champion's answers, the labels or a second day are missing. Rows that the champion has no answer to,
+    because it has learnt from them, are left out. With ``confident=True`` the whole interval
     (95%, over days) must be within the margin, as in a non-inferiority trial, and an undecided interval is unknown.
 
     Parameters
@@ -125,7 +133,8 @@ class NotWorseThanChampion:
             return Verdict.passed(self.name, "there is no champion yet")
         if evidence.champion_probability is None:
             return Verdict.unknown(self.name, f"champion {evidence.champion} did not answer these rows")
-        loss = gain(self.metric, evidence, evidence.champion_probability, evidence.probability)
+        answered = ~np.isnan(evidence.champion_probability)
+        loss = gain(self.metric, evidence, evidence.champion_probability, evidence.probability, answered)
         figures = loss.describe()
         if not np.isfinite([loss.value, loss.low, loss.high]).all():
             return Verdict.unknown(

@@ -44,7 +44,7 @@ class Evidence:
     champion : str, optional
         The name of the version that serves now, if any.
     champion_probability : float array, shape (n,), optional
-        Its answers to the same rows.
+        Its answers to the same rows; NaN where it has none, or has learnt from the row.
     goal : Goal, optional
         For the metric ``"value"``.
     spine : Frame, optional

@@ -144,6 +144,8 @@ class LiveTrainer:
     def __init__(self, world: LiveWorld, make: Callable[[History], Trainer]) -> None:
         self.world, self._make = world, make
 
-    def train(self, now_us: int, champion: Model | None = None, *, measured: bool = True) -> Trained:
+    def train(
+        self, now_us: int, champion: Model | None = None, *, champion_us: int | None = None, measured: bool = True
+    ) -> Trained:
         """As :meth:`Trainer.train`, with latency measured."""
-        return self._make(self.world.facts).train(now_us, champion, measured=measured)
+        return self._make(self.world.facts).train(now_us, champion, champion_us=champion_us, measured=measured)

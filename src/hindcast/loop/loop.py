@@ -34,7 +34,9 @@ __all__ = ["Loop"]
 class Trains(Protocol):
     """What the loop asks of a trainer; see :class:`~hindcast.loop.trainer.Trainer`."""
 
-    def train(self, now_us: int, champion: Model | None = None, *, measured: bool = False) -> Trained: ...
+    def train(
+        self, now_us: int, champion: Model | None = None, *, champion_us: int | None = None, measured: bool = False
+    ) -> Trained: ...
 
 
 @dataclass
@@ -138,8 +140,7 @@ class Loop:
         A later one that passes waits on the ledger for its trial: `up` takes it there.
         """
         champion = self.registry.roles().champion
-        serving = self.world.models.get(champion) if champion else None
-        trained = self.trainer.train(now_us, serving, measured=measured)
+        trained = self._train(now_us, measured=measured)
         version = self._register(trained, now_us, "trained by hand")
         if champion is None and trained.verdict.ok:
             self.registry.promote(version, reason="first champion: every gate passed", at_us=now_us)
@@ -265,10 +266,8 @@ class Loop:
     def _finish_training(self, now_us: int) -> None:
         assert self._pending is not None
         pending, self._pending = self._pending, None
-        champion = self.registry.roles().champion
-        serving = self.world.models.get(champion) if champion else None
         try:
-            trained = self.trainer.train(pending.begun_us, serving)
+            trained = self._train(pending.begun_us)
         except HindcastError as error:  # the champion goes on serving
             self._write("training", {"failed": str(error), "begun": iso(pending.begun_us)}, now_us)
             return
@@ -277,6 +276,14 @@ class Loop:
             return
         action = Rollout(self._stages).begin(version, now_us=now_us)
         self._act(version, action, now_us)
+
+    def _train(self, at_us: int, **options: Any) -> Trained:
+        """Train, with the champion in the comparison, if it can be read, on what it did not learn from."""
+        champion = self.registry.roles().champion
+        if champion is None or champion not in self.world.models:
+            return self.trainer.train(at_us, **options)
+        learnt_us = moment_us(self.registry.version(champion).body["as_of"])
+        return self.trainer.train(at_us, self.world.models[champion], champion_us=learnt_us, **options)
 
     def _register(self, trained: Trained, now_us: int, reason: str) -> str:
         """Put a trained model on the ledger, with its verdicts, and into the world."""

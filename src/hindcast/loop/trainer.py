@@ -26,7 +26,7 @@ from hindcast.models.baselines import functions_of
 from hindcast.system import System
 from hindcast.trainset.split import Split, split_at
 from hindcast.trainset.trainset import TrainingSet
-from hindcast.values import Floats, Ints, digest, duration_text, iso
+from hindcast.values import NEVER, Floats, Ints, digest, duration_text, iso
 from hindcast.verdicts import Verdict
 
 __all__ = ["BASELINES", "Trained", "Trainer"]
@@ -124,13 +124,18 @@ class Trainer:
         self._functions = functions_of(self.system.models)
         self._progress = progress
 
-    def train(self, now_us: int, champion: Model | None = None, *, measured: bool = False) -> Trained:
+    def train(
+        self, now_us: int, champion: Model | None = None, *, champion_us: int | None = None, measured: bool = False
+    ) -> Trained:
         """Learn from what had matured at `now_us`, and judge.
 
         Parameters
         ----------
         champion : Model, optional
             Stands in the comparison.
+        champion_us : int, optional
+            The moment whose matured rows the champion learnt from. It is compared only on rows that matured later:
+            on what it has learnt by heart it would look better than it is.
         measured : bool, default False
             Measure the candidate's latency for the gate on it; a replay does not, and judges by a countable
             stand-in.
@@ -176,6 +181,8 @@ class Trainer:
             learner = next(x for x in system.learners if x.name == chosen)
             final = self._fit(learner, rows, inputs, np.arange(len(rows)), "all", now_us)
         size = sum(len(data) for data in final.files().values())
+        seen_us = -NEVER if champion_us is None else champion_us - rows.maturity_us
+        learnt = rows.as_of[split.validation] <= seen_us
         evidence = Evidence(
             model=models[chosen],
             champion=None if champion is None else champion.name,
@@ -183,7 +190,7 @@ class Trainer:
             label=labels,
             as_of=rows.as_of[split.validation],
             probability=answers[chosen],
-            champion_probability=None if champion is None else champion.predict(held_out),
+            champion_probability=None if champion is None else np.where(learnt, np.nan, champion.predict(held_out)),
             baselines={name: p for name, p in answers.items() if models[name].kind in BASELINES},
             goal=system.goal,
             seed=system.seed,
