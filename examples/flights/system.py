@@ -105,7 +105,7 @@ system = hc.System(
         hc.shadow("7d", margin=0.002),
         hc.canary([0.05, 0.25, 1.0], every="3d", guard=["errors", "calibration", "value"]),
     ],
-    retrain=[hc.every("30d"), hc.on_drift(), hc.on_decay()],
+    retrain=[hc.every("30d"), hc.on_drift(min_features=3, cooldown="14d"), hc.on_decay()],
     training=hc.Training(validation="30d", takes="1h"),
     monitoring=hc.Monitoring(window="24h", every="6h", zone=NEW_YORK),
     slices=["origin", "carrier"],
