@@ -48,9 +48,23 @@ def test_the_demo_leaves_what_it_says_and_a_second_run_the_same(
     assert {"land", "features", "train", "replay", "all"} <= set(seconds)
 
     assert demo.main() == 0
+    assert "first champion was v1" in capsys.readouterr().out
     assert (out / "summary.json").read_bytes() == first["summary.json"]
     assert (out / "ledger.jsonl").read_bytes() == first["ledger.jsonl"]
     assert (out / "report.html").read_bytes() == first["report.html"]
+
+
+@pytest.mark.slow
+def test_another_system_gets_a_champion_of_its_own(
+    demo: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    story = demo.demo(Path("demo"))
+    text = (tmp_path / "system.py").read_text()
+    (tmp_path / "system.py").write_text(text + "from dataclasses import replace\nsystem = replace(system, seed=1)\n")
+    again = demo.demo(Path("demo"))
+    assert again["first"]["version"] == "v1"
+    assert again["summary"]["identity"] != story["summary"]["identity"]
+    assert again["summary"]["facts"] == story["summary"]["facts"]
 
 
 def test_what_is_missing_is_said_in_a_line(
