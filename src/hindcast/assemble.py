@@ -64,6 +64,7 @@ class Assembly:
         self.quarantine = Quarantine(home.root / "quarantine")
         self.timings: dict[str, float] = {}
         self.replays: dict[str, Any] = {}
+        self._history: tuple[dict[str, str], int, Any] | None = None
 
     # ---- facts --------------------------------------------------------------------------------------------------
 
@@ -105,13 +106,17 @@ class Assembly:
         """Every request the landed facts imply, with features and labels; see :mod:`hindcast.loop.history`."""
         from hindcast.loop.history import History
 
-        with self._stage("read facts"):
-            facts = self.facts()
-        fingerprints = {name: self.lake.fingerprint(name) for name in sorted(self.system.tables)}
-        with self._stage("features"):
-            return History.build(
-                self.system, facts, fingerprints, until_us=until_us, threads=threads, progress=progress
-            )
+        landed = set(self.lake.tables())
+        fingerprints = {name: self.lake.fingerprint(name) for name in sorted(self.system.tables) if name in landed}
+        if self._history is None or self._history[:2] != (fingerprints, until_us):
+            with self._stage("read facts"):
+                facts = self.facts()
+            with self._stage("features"):
+                made = History.build(
+                    self.system, facts, fingerprints, until_us=until_us, threads=threads, progress=progress
+                )
+            self._history = (fingerprints, until_us, made)
+        return self._history[2]
 
     # ---- run ----------------------------------------------------------------------------------------------------
 
@@ -121,7 +126,8 @@ class Assembly:
         Parameters
         ----------
         until : moment, optional
-            Now, unless given; a bare date is midnight in the system's zone. Nothing known later is used.
+            Now, unless given; a bare date is midnight in the system's zone. The model was trained a training's
+            length before, on what had matured then; nothing known later is used.
 
         Returns
         -------

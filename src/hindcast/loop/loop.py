@@ -135,12 +135,13 @@ class Loop:
         self._watch(now_us)
 
     def train_now(self, now_us: int, *, measured: bool = False) -> tuple[str, Trained]:
-        """Train at once on what has matured at `now_us`; the first model that passes becomes champion.
+        """Have a model at `now_us`, trained on what had matured a training's length before; the first that passes
+        becomes champion.
 
         A later one that passes waits on the ledger for its trial: `up` takes it there.
         """
         champion = self.registry.roles().champion
-        trained = self._train(now_us, measured=measured)
+        trained = self._train(now_us - self.system.training.takes_us, measured=measured)
         version = self._register(trained, now_us, "trained by hand")
         if champion is None and trained.verdict.ok:
             self.registry.promote(version, reason="first champion: every gate passed", at_us=now_us)
