@@ -140,7 +140,7 @@ def test_twenty_kills_lose_and_double_nothing(tmp_path):
     home = tmp_path / "home"
     promote(home)
     load, chance = Load(seed=7), random.Random(11)
-    servers = Servers(home, drain_every_s=0.05, segment_bytes=1 << 15, remember=400)
+    servers = Servers(home, drain_every_s=0.05, segment_bytes=1 << 15)
     try:
         for _ in range(ROUNDS):
             asyncio.run(killed_under_load(servers, load, servers.start(), 0.15 + 0.3 * chance.random()))

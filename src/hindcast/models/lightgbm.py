@@ -125,6 +125,10 @@ class LightGBM:
         A category with fewer rows counts as rare: trees learn hundreds of small categories by heart.
     increasing, decreasing : tuple of str
         Numeric features in which the answer must never fall, or never rise.
+    bins : int, default 255
+        Histogram bins per number; fewer fit faster and see less.
+    smoothing : float, default 10.0
+        Pulls the statistics of small categories towards each other.
     early_stopping : int, optional
         Stop when the validation log loss has not improved for so many trees, and keep the best number; needs
         validation rows.
@@ -142,6 +146,8 @@ class LightGBM:
     min_rows: int = 100
     increasing: tuple[str, ...] = ()
     decreasing: tuple[str, ...] = ()
+    bins: int = 255
+    smoothing: float = 10.0
     early_stopping: int | None = None
     threads: int = 2
 
@@ -155,6 +161,10 @@ class LightGBM:
             min_rows=self.min_rows,
             threads=self.threads,
         )
+        if not 2 <= self.bins <= 65_535 or self.smoothing < 0:
+            raise ConfigError(
+                f"{what} needs 2 to 65,535 bins and smoothing >= 0, got {self.bins} and {self.smoothing}."
+            )
         if self.leaves < 2:
             raise ConfigError(f"{what} needs leaves >= 2, got {self.leaves}.")
         for name in ("feature_fraction", "row_fraction"):
@@ -223,6 +233,8 @@ class LightGBM:
             "bagging_fraction": self.row_fraction,
             "bagging_freq": 1 if self.row_fraction < 1 else 0,
             "lambda_l2": self.ridge,
+            "max_bin": self.bins,
+            "cat_smooth": self.smoothing,
             **({"monotone_constraints": constraints} if any(constraints) else {}),
             "seed": seed % (1 << 31),
             "deterministic": True,

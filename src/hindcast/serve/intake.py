@@ -141,7 +141,7 @@ class Intake:
         """Durable facts take effect."""
         (position,) = durable.result()
         if position <= newer_than:  # its key was known from long ago
-            return Receipt(record.table, -1, 0, [], 0, 0, record.stamp, repeated=True)
+            return Receipt(record.table, -1, 0, [], 0, 0, -1, repeated=True)
         self._online.push(record.table, facts)
         self.changed_s = stopwatch_s()
         self._telemetry.facts.labels(record.table).inc(len(record))

@@ -57,7 +57,7 @@ class Receipt:
     future : int
         Facts that will be known only later than they arrived.
     arrival : int
-        Their arrival stamp.
+        Their arrival stamp; -1 where `accepted` is.
     repeated : bool
         The same push had been taken before; nothing was done now.
     """

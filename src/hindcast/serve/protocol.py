@@ -144,7 +144,7 @@ def receipt_of(receipt: Receipt) -> dict[str, Any]:
         "future": receipt.future,
         "quarantined": receipt.quarantined,
         "refused": _rows(receipt.refused),
-        "arrival": iso(receipt.arrival),
+        "arrival": iso(receipt.arrival) if receipt.arrival >= 0 else None,
         "repeated": receipt.repeated,
     }
 
