@@ -89,7 +89,7 @@ system = hc.System(
     ],
     models=[
         hc.rule(origin_is_backed_up),
-        hc.logistic(),
+        hc.logistic(tol=1e-3),
         hc.lightgbm(
             trees=300, leaves=31, learning_rate=0.05, min_leaf=500, feature_fraction=0.5, bins=63, smoothing=50
         ),
