@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -101,3 +102,18 @@ def test_where_a_home_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setenv("HINDCAST_HOME", str(tmp_path / "elsewhere"))
     assert hc.open_system(path).home.root == tmp_path / "elsewhere"
     assert hc.open_system(path, tmp_path / "here").home.root == tmp_path / "here"
+
+
+def test_running_again_changes_nothing_and_a_later_run_begins_a_trial(tmp_path: Path) -> None:
+    system = replace(with_sources(), rollout=[hc.shadow("3d")])
+    assembly = hc.open_system(system, tmp_path, clock=ReplayClock(END))
+    assert assembly.run(until=iso(UNTIL))["version"] == "v1"
+    entries = len(assembly.ledger())
+    again = assembly.run(until=iso(UNTIL))
+    assert (again["version"], again["promoted"]) == ("v1", True)
+    assert len(assembly.ledger()) == entries
+    later = assembly.run(until=iso(END))
+    (compared,) = (v for v in later["verdicts"] if v["check"].startswith("not_worse_than_champion"))
+    assert "no champion" not in compared["reason"]
+    assert (later["version"], later["promoted"], later["stage"]) == ("v2", False, "shadow")
+    assert [model["role"] for model in assembly.models()] == ["champion", "challenger (shadow)"]

@@ -132,12 +132,14 @@ class Assembly:
         Returns
         -------
         dict
-            ``version``, ``promoted``, ``verdicts``, ``scores`` by candidate, ``counts``.
+            ``version``, ``promoted``, ``stage`` of its trial if it began one, ``verdicts``, ``scores`` by candidate,
+            ``counts``.
         """
         from hindcast.adapt import policy
         from hindcast.loop.loop import Loop
         from hindcast.loop.trainer import Trainer
         from hindcast.loop.world import ReplayWorld
+        from hindcast.models import load_model, read
 
         self.land(progress)
         until_us = self.clock.now_us() if until is None else self.moment(until)
@@ -145,13 +147,17 @@ class Assembly:
         trainer = Trainer(history, self.home.cache, progress=progress)
         with self._stage("train"), self.home.lock("loop"), self._registry() as registry:
             world = ReplayWorld(history, until_us)
+            champion = registry.roles().champion
+            if champion is not None and read(registry.folder(champion)).features == self.system.plan.identity:
+                world.models[champion] = load_model(registry.folder(champion), functions=self.functions())
             loop = Loop(self.system, world, trainer, registry, policy("renewed"), until_us=until_us, monitors=False)
             version, trained = loop.train_now(until_us, measured=True)
-            promoted = registry.live_at(until_us + 1) == version
+            roles = registry.roles()
         return {
             "system": self.system.name,
             "version": version,
-            "promoted": promoted,
+            "promoted": roles.champion == version,
+            "stage": roles.stage if roles.challenger == version else None,
             "learner": trained.learner,
             "until": iso(until_us),
             "training_set": trained.training_set,

@@ -171,7 +171,7 @@ def run(quiet: bool, system: Path, until: str | None, as_json: bool, home: Path 
         print_json(found)
     else:
         print_run(found, system)
-    return 0 if found.get("promoted") else FAILED
+    return 0 if found.get("promoted") or found.get("stage") else FAILED
 
 
 @commands.command(

@@ -64,8 +64,11 @@ def print_run(found: Mapping[str, Any], system: Path) -> None:
         print(
             f"Next: hindcast serve {system}, or hindcast replay {system} --from DAY to see what it would have earned."
         )
+    elif found.get("stage"):
+        print(f"{what} passed its gates and is on trial ({found['stage']}) beside the champion.")
+        print(f"Next: hindcast up {system}, which carries the trial on.")
     else:
-        print(f"{what} is not promoted: a gate did not pass. Nothing else changed.")
+        print(f"{what} is not promoted: a gate did not pass, or another is on trial. Nothing else changed.")
 
 
 def print_verdicts(verdicts: Sequence[Verdict]) -> None:

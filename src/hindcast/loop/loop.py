@@ -135,16 +135,24 @@ class Loop:
         self._watch(now_us)
 
     def train_now(self, now_us: int, *, measured: bool = False) -> tuple[str, Trained]:
-        """Have a model at `now_us`, trained on what had matured a training's length before; the first that passes
-        becomes champion.
+        """Have a model at `now_us`, trained on what had matured a training's length before.
 
-        A later one that passes waits on the ledger for its trial: `up` takes it there.
+        The first that passes its gates becomes champion. A later one begins its rollout, which `up` carries on, unless
+        another challenger is on trial: then it waits. Training the same again gives the same version and changes
+        nothing.
         """
-        champion = self.registry.roles().champion
         trained = self._train(now_us - self.system.training.takes_us, measured=measured)
+        same = {"model": trained.digest, "training_set": trained.training_set}
+        for known in self.registry.versions():
+            if same.items() <= dict(known.body).items():
+                self.world.models[known.name] = trained.model
+                return known.name, trained
+        roles = self.registry.roles()
         version = self._register(trained, now_us, "trained by hand")
-        if champion is None and trained.verdict.ok:
+        if trained.verdict.ok and roles.champion is None:
             self.registry.promote(version, reason="first champion: every gate passed", at_us=now_us)
+        elif trained.verdict.ok and roles.challenger is None:
+            self._act(version, Rollout(self._stages).begin(version, now_us=now_us), now_us)
         return version, trained
 
     def next_tick(self) -> int:

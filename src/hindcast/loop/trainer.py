@@ -67,6 +67,10 @@ class Trained:
         monitor takes for a healthy stream. They share the history's memory.
     manifest : mapping
         Of the training set.
+    size_bytes : int
+        Of the model's files.
+    digest : str
+        Of the model's files: the same model has the same.
     """
 
     at_us: int
@@ -85,11 +89,13 @@ class Trained:
     asked_us: Ints
     manifest: Mapping[str, Any]
     size_bytes: int
+    digest: str
 
     def body(self) -> dict[str, Any]:
         """Plain data for the ledger."""
         return {
             "learner": self.learner,
+            "model": self.digest,
             "training_set": self.training_set,
             "as_of": iso(self.at_us),
             "counts": dict(self.manifest["counts"]),
@@ -180,7 +186,8 @@ class Trainer:
         if plan.refit:
             learner = next(x for x in system.learners if x.name == chosen)
             final = self._fit(learner, rows, inputs, np.arange(len(rows)), "all", now_us)
-        size = sum(len(data) for data in final.files().values())
+        contents = final.files()
+        size = sum(len(data) for data in contents.values())
         seen_us = -NEVER if champion_us is None else champion_us - rows.maturity_us
         learnt = rows.as_of[split.validation] <= seen_us
         evidence = Evidence(
@@ -223,6 +230,7 @@ class Trainer:
             self.history.as_of[asked],
             rows.manifest,
             size,
+            digest({name: digest(data, length=64) for name, data in contents.items()}),
         )
         self._trained[now_us, id(champion), measured] = trained, champion
         return trained
