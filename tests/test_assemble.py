@@ -117,3 +117,11 @@ def test_running_again_changes_nothing_and_a_later_run_begins_a_trial(tmp_path: 
     assert "no champion" not in compared["reason"]
     assert (later["version"], later["promoted"], later["stage"]) == ("v2", False, "shadow")
     assert [model["role"] for model in assembly.models()] == ["champion", "challenger (shadow)"]
+
+
+def test_an_empty_field_of_a_csv_file_of_requests_is_null(town: Assembly, tmp_path: Path) -> None:
+    from hindcast.assemble import _read_table
+
+    path = tmp_path / "requests.csv"
+    path.write_text('shop,courier\nbaker,\n"",c1\n', encoding="utf-8")
+    assert _read_table(path).to_pylist() == [{"shop": "baker", "courier": None}, {"shop": "", "courier": "c1"}]

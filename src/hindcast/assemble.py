@@ -92,7 +92,12 @@ class Assembly:
                     self.home, tables=self.system.tables, target=self.system.target.name, kinds=self.request_kinds()
                 )
             return ingest(
-                self.lake, tables, clock=self.clock, quarantine=self.quarantine, base=self.base, progress=progress
+                self.lake,
+                tables,
+                clock=self.clock,
+                quarantine=self.quarantine,
+                base=self.base,
+                progress=None if progress is None else lambda _, done, known: progress("landing facts", done, known),
             )
 
     def facts(self) -> dict[str, Any]:
@@ -454,7 +459,8 @@ def _read_table(path: Path) -> Any:
         raise ConfigError(f"no file at {str(path)!r}.")
     try:
         if path.suffix == ".csv":
-            return pyarrow.csv.read_csv(path)
+            empty_is_null = pyarrow.csv.ConvertOptions(strings_can_be_null=True, quoted_strings_can_be_null=False)
+            return pyarrow.csv.read_csv(path, convert_options=empty_is_null)
         with pyarrow.parquet.ParquetFile(path) as file:
             return file.read()
     except (pa.ArrowInvalid, OSError) as error:
