@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 import pytest
+from scipy import stats
 
 from hindcast.clock import stopwatch_s
 from hindcast.errors import ConfigError, DataError, UnknownName
@@ -14,6 +15,7 @@ from hindcast.metrics import (
     interval,
     mean_interval,
     measure,
+    student_quantile,
     total_interval,
 )
 
@@ -41,7 +43,7 @@ def test_a_draw_equals_scoring_the_rows_of_the_drawn_days(name):
         brute.append(measure(name, y[rows], p[rows], goal=GOAL))
     point = measure(name, y, p, goal=GOAL)
     low, high = np.quantile(brute, [0.025, 0.975])
-    widen = math.sqrt(8 / 7)
+    widen = math.sqrt(8 / 7) * stats.t.ppf(0.975, 7) / stats.norm.ppf(0.975)
     estimate = interval(name, y, p, day, goal=GOAL, draws=200, seed=5)
     assert estimate.value == point
     assert estimate.low == pytest.approx(point + (low - point) * widen, rel=1e-9, abs=2e-4 if name == "auc" else 1e-9)
@@ -144,3 +146,20 @@ def test_half_a_year_of_flights_takes_a_fraction_of_a_second():
             interval(name, y, p, day, goal=GOAL)
             times.append(stopwatch_s() - start)
         assert min(times) < 0.6, name
+
+
+@pytest.mark.parametrize("freedom", [1, 2, 3, 4, 7, 30, 183])
+@pytest.mark.parametrize("share", [0.6, 0.95, 0.975, 0.9999])
+def test_students_quantile_is_scipys(share, freedom):
+    assert student_quantile(share, freedom) == pytest.approx(stats.t.ppf(share, freedom), rel=1e-9)
+
+
+def test_intervals_over_a_week_of_days_cover_as_often_as_they_say():
+    random = np.random.default_rng(5)
+    covered = 0
+    for _ in range(600):
+        day = np.repeat(np.arange(7), 20)
+        amount = np.repeat(random.normal(0, 1, 7), 20) + random.normal(0, 1, 140)
+        found = mean_interval(amount, day, draws=300)
+        covered += found.low <= 0 <= found.high
+    assert 0.91 < covered / 600 < 0.98

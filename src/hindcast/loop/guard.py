@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from hindcast.metrics import log_losses
+from hindcast.metrics import log_losses, student_quantile
 from hindcast.registry import Entry, Roles
 from hindcast.trial import ShadowEvidence
 from hindcast.values import DAY_US, Floats, Ints
@@ -97,7 +97,7 @@ class Guard:
             return Verdict("unknown", check, said, figures)
         level = 1 - 0.05 / (self.window_us // DAY_US + 1)
         gain, error = _by_day(new - old, day, len(days))
-        reach = _student(0.5 + level / 2, len(days) - 1) * error
+        reach = student_quantile(0.5 + level / 2, len(days) - 1) * error
         low, high = gain - reach, gain + reach
         figures |= {
             "champion": float(new.mean()),
@@ -119,10 +119,3 @@ def _by_day(amount: Floats, day: Ints, days: int) -> tuple[float, float]:
     mean = float(sums.sum() / rows.sum())
     spread = float(np.square(sums - mean * rows).sum()) * days / (days - 1)
     return mean, math.sqrt(spread) / float(rows.sum())
-
-
-def _student(share: float, freedom: int) -> float:
-    """The quantile of Student's t."""
-    from scipy.special import stdtrit
-
-    return float(stdtrit(freedom, share))

@@ -14,7 +14,15 @@ from hindcast.metrics.divergence import (
     wasserstein,
     wasserstein_counts,
 )
-from hindcast.metrics.intervals import Estimate, block_draws, difference, interval, mean_interval, total_interval
+from hindcast.metrics.intervals import (
+    Estimate,
+    block_draws,
+    difference,
+    interval,
+    mean_interval,
+    student_quantile,
+    total_interval,
+)
 from hindcast.metrics.scores import (
     METRICS,
     CalibrationBin,
@@ -74,6 +82,7 @@ __all__ = [
     "psi",
     "recall",
     "skill",
+    "student_quantile",
     "total_interval",
     "total_value",
     "wasserstein",

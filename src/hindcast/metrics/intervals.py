@@ -23,6 +23,8 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
+from statistics import NormalDist
 from typing import Any
 
 import numpy as np
@@ -33,7 +35,15 @@ from hindcast.metrics.scores import calibration_bins, log_losses, measure
 from hindcast.metrics.value import Goal
 from hindcast.values import Floats, Ints
 
-__all__ = ["Estimate", "block_draws", "difference", "interval", "mean_interval", "total_interval"]
+__all__ = [
+    "Estimate",
+    "block_draws",
+    "difference",
+    "interval",
+    "mean_interval",
+    "student_quantile",
+    "total_interval",
+]
 
 DRAWS = 500
 _RANK_BINS = 512
@@ -174,16 +184,57 @@ def _sums(weights: Floats, statistics: Floats) -> Floats:
 # ---- intervals --------------------------------------------------------------------------------------------
 
 
+@lru_cache(maxsize=1024)
+def student_quantile(share: float, freedom: int) -> float:
+    """The quantile of Student's t at `share`, in (0.5, 1), with `freedom` degrees of freedom, to 1e-12.
+
+    Found by bisection of the distribution function, which is a finite sum for whole degrees of freedom.
+
+    References
+    ----------
+    Abramowitz and Stegun, "Handbook of Mathematical Functions", 26.7.3 and 26.7.4.
+
+    Examples
+    --------
+    >>> round(student_quantile(0.975, 6), 4), round(student_quantile(0.975, 183), 4)
+    (2.4469, 1.973)
+    """
+    low, high = 0.0, 1.0
+    while _student_share(high, freedom) < share:
+        high *= 2.0
+    for _ in range(80):
+        middle = (low + high) / 2.0
+        low, high = (middle, high) if _student_share(middle, freedom) < share else (low, middle)
+    return (low + high) / 2.0
+
+
+def _student_share(t: float, freedom: int) -> float:
+    """The probability that Student's t with `freedom` degrees of freedom is at most `t`, which is not below zero."""
+    angle = math.atan2(t, math.sqrt(freedom))
+    cosine, sine = math.cos(angle), math.sin(angle)
+    odd = freedom % 2 == 1
+    term, total = (cosine, 0.0) if odd else (1.0, 0.0)
+    for k in range(1 if odd else 0, freedom - 1, 2):
+        total += term
+        term *= cosine * cosine * (k + 1.0) / (k + 2.0)
+    inside = 2.0 / math.pi * (angle + sine * total) if odd else sine * total
+    return 0.5 + inside / 2.0
+
+
 def _estimate(point: float, centre: float, draws: Floats, blocks: int, level: float, n: int) -> Estimate:
-    """Percentiles of the draws around the point, widened by sqrt(k / (k - 1)) for k blocks, as the bootstrap's
-    variance falls short by that factor."""
+    """Percentiles of the draws around the point, widened for few blocks: the bootstrap of k blocks is too sure.
+
+    Its variance falls short by (k - 1) / k, and with an estimated variance the reach of an interval is Student's with
+    k - 1 degrees of freedom, not the normal's: 1.35 times as far for a week of days, 1.01 for half a year.
+    """
     if not 0.0 < level < 1.0:
         raise ConfigError(f"an interval needs a level between 0 and 1, got {level}.")
     defined = draws[np.isfinite(draws)]
     if blocks < 2 or not math.isfinite(point) or defined.size < (1.0 - _UNDEFINED_SHARE) * draws.size:
         return Estimate(point, n=n)
     low, high = np.quantile(defined, [0.5 - level / 2.0, 0.5 + level / 2.0])
-    widen = math.sqrt(blocks / (blocks - 1.0))
+    share = 0.5 + level / 2.0
+    widen = math.sqrt(blocks / (blocks - 1.0)) * student_quantile(share, blocks - 1) / NormalDist().inv_cdf(share)
     return Estimate(point, point + (float(low) - centre) * widen, point + (float(high) - centre) * widen, n)
 
 
