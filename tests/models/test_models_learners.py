@@ -272,11 +272,11 @@ def test_a_forest_wants_its_own_width():
 def test_a_missing_library_says_how_to_install_it(monkeypatch):
     from hindcast.models import forest
 
-    forest.library.cache_clear()
+    forest.shared_library.cache_clear()
     monkeypatch.setattr(forest, "find_spec", lambda name: None)
     with pytest.raises(ConfigError, match="pip install"):
-        forest.library()
-    forest.library.cache_clear()
+        forest.shared_library()
+    forest.shared_library.cache_clear()
 
 
 SERVE = """

@@ -48,7 +48,7 @@ _SIGNATURES: dict[str, tuple[Any, ...]] = {
 
 
 @lru_cache(maxsize=1)
-def library() -> ctypes.CDLL:
+def shared_library() -> ctypes.CDLL:
     """LightGBM's shared library, with the types of the functions used declared; ConfigError says how to install it."""
     spec = find_spec("lightgbm")
     if spec is None or not spec.submodule_search_locations:
@@ -88,8 +88,8 @@ def library() -> ctypes.CDLL:
 
 
 def _call(name: str, *arguments: Any) -> None:
-    if getattr(library(), name)(*arguments) != 0:
-        reason = library().LGBM_GetLastError().decode("utf-8", "replace")
+    if getattr(shared_library(), name)(*arguments) != 0:
+        reason = shared_library().LGBM_GetLastError().decode("utf-8", "replace")
         raise ArtifactError(f"LightGBM could not do {name.removeprefix('LGBM_')}: {reason}.")
 
 
@@ -121,7 +121,7 @@ class Forest:
         self._handle, self._fast = ctypes.c_void_p(), ctypes.c_void_p()
         iterations = ctypes.c_int()
         _call("LGBM_BoosterLoadModelFromString", text.encode(), ctypes.byref(iterations), ctypes.byref(self._handle))
-        finalize(self, library().LGBM_BoosterFree, self._handle)
+        finalize(self, shared_library().LGBM_BoosterFree, self._handle)
         if self._count("LGBM_BoosterNumModelPerIteration") != 1:
             raise ArtifactError("a LightGBM model with several outputs per row is not a probability of one target.")
         self.features = self._count("LGBM_BoosterGetNumFeature")
@@ -130,9 +130,9 @@ class Forest:
             "LGBM_BoosterPredictForMatSingleRowFastInit",
             self._handle, _NORMAL, 0, -1, _FLOAT64, self.features, b"num_threads=1", ctypes.byref(self._fast),
         )  # fmt: skip
-        finalize(self, library().LGBM_FastConfigFree, self._fast)  # the last made is freed first
+        finalize(self, shared_library().LGBM_FastConfigFree, self._fast)  # the last made is freed first
         self._row, self._answer, self._length = (ctypes.c_double * self.features)(), ctypes.c_double(), ctypes.c_int64()
-        self._one = library().LGBM_BoosterPredictForMatSingleRowFast
+        self._one = shared_library().LGBM_BoosterPredictForMatSingleRowFast
         self._arguments = (self._fast, self._row, ctypes.byref(self._length), ctypes.byref(self._answer))
         self._lock = Lock()
 
@@ -165,7 +165,8 @@ class Forest:
         with self._lock:
             self._row[:] = values  # type: ignore[assignment]
             if self._one(*self._arguments) != 0:
-                raise ArtifactError(f"LightGBM could not predict a row: {library().LGBM_GetLastError().decode()}.")
+                reason = shared_library().LGBM_GetLastError().decode("utf-8", "replace")
+                raise ArtifactError(f"LightGBM could not predict a row: {reason}.")
             return self._answer.value
 
     def __reduce__(self) -> tuple[Any, ...]:
