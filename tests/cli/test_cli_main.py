@@ -6,13 +6,12 @@ import json
 import subprocess
 import sys
 from pathlib import Path
-from statistics import median
 from typing import Any
 
 import pytest
 
 from hindcast.cli.main import commands, main
-from hindcast.clock import ReplayClock, SystemClock, stopwatch_s
+from hindcast.clock import ReplayClock, SystemClock
 from hindcast.errors import ConfigError
 from hindcast.registry import Ledger
 from hindcast.verdicts import Verdict
@@ -214,19 +213,14 @@ def test_every_command_explains_itself_with_an_example(name: str, capsys: pytest
     assert "..." not in listed
 
 
-def test_help_imports_nothing_heavy_and_is_fast() -> None:
+def test_help_imports_nothing_heavy() -> None:
     code_text = (
         "import sys; from hindcast.cli import main\ntry: main(['--help'])\nexcept SystemExit: pass\n"
         "heavy = {'numpy', 'pyarrow', 'numba', 'rich', 'plotly', 'pandas', 'sqlalchemy', 'starlette', 'lightgbm'}\n"
         "print(sorted({m.split('.')[0] for m in sys.modules} & heavy), file=sys.stderr)"
     )
-    seconds = []
-    for _ in range(3):
-        began = stopwatch_s()
-        done = subprocess.run([sys.executable, "-c", code_text], capture_output=True, text=True, check=True)
-        seconds.append(stopwatch_s() - began)
-        assert done.stderr.strip() == "[]"
-    assert median(seconds) < 2.0  # 0.15 s on a quiet machine; the promise of 0.5 s is held by the benchmarks
+    done = subprocess.run([sys.executable, "-c", code_text], capture_output=True, text=True, check=True)
+    assert done.stderr.strip() == "[]"
 
 
 def test_a_closed_pipe_is_no_error() -> None:

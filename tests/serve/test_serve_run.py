@@ -10,7 +10,6 @@ import httpx
 import pytest
 from serve_system import promote
 
-from hindcast.clock import stopwatch_s
 from hindcast.errors import ConfigError
 from hindcast.facts import Lake
 from hindcast.serve import run_server
@@ -31,16 +30,14 @@ def started(home) -> tuple[subprocess.Popen, str]:
 
 @pytest.mark.slow
 @pytest.mark.service
-def test_a_fresh_server_answers_soon_imports_little_and_leaves_cleanly(tmp_path):
+def test_a_fresh_server_answers_imports_little_and_leaves_cleanly(tmp_path):
     home = tmp_path / "home"
     promote(home)
     with started(home)[0] as process:
         process.kill()  # its compiled kernels are cached now, its locks are free
-    begin = stopwatch_s()
     process, url = started(home)
     with process:
         assert httpx.post(f"{url}/v1/predict", json={"requests": [WHO]}).status_code == 200
-        assert stopwatch_s() - begin < 10, "the bound on an idle machine is 3 seconds; benchmarks measure it"
         assert httpx.post(f"{url}/v1/facts/pings", json={"rows": [{"lane": 1, "speed": 3}]}).status_code == 200
         second = subprocess.run(
             [sys.executable, str(HERE / "serve_system.py"), str(home)], capture_output=True, text=True, check=False
