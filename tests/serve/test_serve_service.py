@@ -183,7 +183,7 @@ def test_a_key_older_than_what_is_remembered_is_still_known(home):
                 await service.drain()
         async with running(home, **options) as service:
             again = await service.push("trips", [trip("old")], key="k")
-            assert (again.repeated, again.accepted) == (True, -1)
+            assert (again.repeated, again.accepted, again.arrival) == (True, -1, -1)
             with pytest.raises(RequestError, match="answered long ago"):
                 await service.predict([Ask(values=WHO, request_id="q")])
             assert (await features(service))[COUNT] == 4.0

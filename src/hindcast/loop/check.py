@@ -125,7 +125,6 @@ def _online(system: System, history: History, facts: Mapping[str, Facts], sample
 
 def _row_by_row(system: System, history: History, rows: Ints) -> Verdict:
     name = "row by row"
-    looked_up = {n: history.features[n] for n in system.plan.names if not _is_transform(system, n)}
     for step in system.plan.transforms:
         inputs = {n: history.features[n] if n in history.features else history.spine.frame[n] for n in step.inputs}
         for row in rows[:50].tolist():
@@ -136,11 +135,7 @@ def _row_by_row(system: System, history: History, rows: Ints) -> Verdict:
                 return Verdict.failed(
                     name, f"feature function {step.name!r} gives another value for row {row} alone than among all rows"
                 )
-    return Verdict.passed(name, f"{len(system.plan.transforms)} functions, one row at a time", looked_up=len(looked_up))
-
-
-def _is_transform(system: System, name: str) -> bool:
-    return any(step.name == name for step in system.plan.transforms)
+    return Verdict.passed(name, f"{len(system.plan.transforms)} functions, one row at a time")
 
 
 def _naive(system: System, facts: Mapping[str, Facts], requests: Frame, as_of: Ints, truth: Frame) -> Verdict:
