@@ -12,7 +12,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from hindcast.errors import DataError, SchemaError, StateError, UnknownName
-from hindcast.facts import Facts, Lake, Table
+from hindcast.facts import Facts, Lake, Table, datafile
+from hindcast.facts import lake as lake_module
+from hindcast.facts.datafile import OWN_TYPES
+from hindcast.values import BEGINNING
 
 T = Table("events", event_time="at", known="event")
 
@@ -41,6 +44,35 @@ def test_what_landed_is_read_back_in_order(tmp_path):
     assert again.fingerprint("events") == second.fingerprint
     assert again.facts("events", ["x"]).frame.names == ["x"]
     assert len(again.facts("events", []).frame) == 3
+
+
+def test_the_arrival_of_a_fact_is_kept_beside_it_and_is_no_part_of_the_content(tmp_path):
+    lake, silent = Lake(tmp_path / "a"), Lake(tmp_path / "b")
+    assert lake.arrivals("events").tolist() == []
+    for arrival, target in ((np.array([5, 6]), lake), (None, silent)):
+        target.append(T, facts(["a", "b"]), batch="1", arrival=arrival)
+        target.append(T, facts(["c"], seq_from=2), batch="2", arrival=None)
+    assert lake.arrivals("events").tolist() == [5, 6, BEGINNING]
+    assert lake.fingerprint("events") == silent.fingerprint("events")
+
+
+def test_a_table_of_a_version_without_arrivals_takes_them_from_now_on(tmp_path, monkeypatch):
+    older = {name: stored for name, stored in OWN_TYPES.items() if name != "_arrival"}
+    with monkeypatch.context() as then:
+        then.setattr(lake_module, "OWN_TYPES", older)
+        then.setattr(datafile, "OWN_TYPES", older)
+        then.setattr(
+            lake_module,
+            "own_columns",
+            lambda *given: {name: c for name, c in datafile.own_columns(*given).items() if name != "_arrival"},
+        )
+        Lake(tmp_path).append(T, facts([1]), batch="1")
+    lake = Lake(tmp_path)
+    assert lake.arrivals("events").tolist() == [BEGINNING]
+    lake.append(T, facts([2.5], seq_from=1), batch="2", arrival=np.array([9]))
+    assert lake.arrivals("events").tolist() == [BEGINNING, 9]
+    assert contents(lake) == [(0, 1, 1.0), (1, 1, 2.5)]
+    assert lake.schema("events") == {"at": "time", "x": "number"}
 
 
 def test_an_older_version_stays_readable(tmp_path):

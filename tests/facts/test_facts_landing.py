@@ -65,6 +65,16 @@ def test_the_same_a_grown_and_a_reordered_file_add_nothing_twice(home):
     assert home.lake.facts("t").seq.tolist() == [0, 1, 2, 3, 4]
 
 
+def test_every_row_carries_when_its_file_was_read(home):
+    home.write("t.csv", ROWS[:2])
+    home.ingest(table())
+    first = home.clock.now_us()
+    home.write("t.csv", ROWS[:3])
+    home.ingest(table())
+    assert home.lake.arrivals("t").tolist() == [first, first, home.clock.now_us()]
+    assert first < home.clock.now_us()
+
+
 rows_of = st.lists(
     st.tuples(st.sampled_from("ab"), st.integers(0, 3), st.sampled_from(["", "1", "2.5", "word"])), max_size=8
 )

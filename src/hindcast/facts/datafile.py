@@ -49,11 +49,12 @@ OWN_TYPES = {
     "_known": "long",
     "_seq": "long",
     "_retract": "boolean",
+    "_arrival": "long",
     "_file": "string",
     "_row": "long",
     "_digest": "binary",
 }
-"""What the lake keeps about every fact: its times, place and origin, and the digest of its row."""
+"""What the lake keeps about every fact: its times, place, arrival and origin, and the digest of its row."""
 
 OWN_KINDS: dict[str, Kind] = {name: KINDS[stored] for name, stored in OWN_TYPES.items() if stored in KINDS}
 FACT_KINDS: dict[str, Kind] = {name: OWN_KINDS[name] for name in ("_event", "_known", "_seq", "_retract")}
@@ -76,8 +77,8 @@ def sync(path: Path) -> None:
         os.close(descriptor)
 
 
-def own_columns(facts: Facts, file: str, rows: Ints | None) -> dict[str, Column]:
-    """What the lake keeps about each fact, but for the digest."""
+def own_columns(facts: Facts, file: str, rows: Ints | None, arrival: Ints | None = None) -> dict[str, Column]:
+    """What the lake keeps about each fact, but for the digest; without `arrival` that is null."""
     count = len(facts)
     name = np.empty(1, dtype=object)
     name[0] = file
@@ -86,6 +87,7 @@ def own_columns(facts: Facts, file: str, rows: Ints | None) -> dict[str, Column]
         "_known": Column("integer", facts.known),
         "_seq": Column("integer", facts.seq),
         "_retract": Column("boolean", facts.retract.astype(np.int8)),
+        "_arrival": Column.empty("integer", count) if arrival is None else Column("integer", arrival),
         "_file": Column("text", np.full(count, 0 if file else -1, dtype=np.int32), None, name),
         "_row": Column("integer", np.zeros(count, dtype=np.int64) if rows is None else rows),
     }

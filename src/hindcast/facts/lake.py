@@ -36,7 +36,7 @@ from hindcast.facts.datafile import (
 from hindcast.facts.digests import Lanes, row_digests, total
 from hindcast.facts.facts import Facts
 from hindcast.facts.table import Table
-from hindcast.values import Ints, digest
+from hindcast.values import BEGINNING, Ints, digest
 
 __all__ = ["Lake", "Receipt"]
 
@@ -187,6 +187,24 @@ class Lake:
         lanes, seq = np.concatenate([part[0] for part in parts]), np.concatenate([part[1] for part in parts])
         return lanes if _increasing(seq) else lanes[np.argsort(seq, kind="stable")]
 
+    def arrivals(self, name: str) -> Ints:
+        """When each of the table's facts reached us, in the order of landing, in microseconds.
+
+        ``BEGINNING`` where nobody said so. A fact whose arrival comes after its known time is late: requests between
+        the two were answered without it.
+        """
+        if name not in self.tables():
+            return np.zeros(0, dtype=np.int64)
+        kinds: dict[str, Kind] = {"_seq": "integer", "_arrival": "integer"}
+        parts = [read_file(path, kinds) for path in self._state(name).files]
+        if not parts:
+            return np.zeros(0, dtype=np.int64)
+        frame = Frame.concat(parts)
+        known = frame["_arrival"].present()
+        arrival = np.where(known, frame["_arrival"].values, BEGINNING).astype(np.int64)
+        seq = frame["_seq"].values
+        return arrival if _increasing(seq) else arrival[np.argsort(seq, kind="stable")]
+
     # ---- writing ----------------------------------------------------------------------------------------
 
     @contextmanager
@@ -219,6 +237,7 @@ class Lake:
         file: str = "",
         rows: Ints | None = None,
         digests: Lanes | None = None,
+        arrival: Ints | None = None,
     ) -> Receipt:
         """Land `facts`, or do nothing when `batch` has landed before.
 
@@ -237,6 +256,8 @@ class Lake:
             Each fact's row in that file, from 1; 0 when there is no file.
         digests : uint64 array, shape (len(facts), 2), optional
             The rows' digests, when they are computed already.
+        arrival : int64 array, shape (len(facts),), optional
+            When each fact reached us, microseconds; no part of the fingerprint. See :meth:`arrivals`.
 
         Raises
         ------
@@ -265,7 +286,7 @@ class Lake:
                 )
             frame, state = self._evolve(table.name, state, frame)
             lanes = row_digests(frame, facts.retract) if digests is None else digests
-            own = own_columns(facts, file, rows)
+            own = own_columns(facts, file, rows, arrival)
             path = self._path(table.name) / f"part-{int(facts.seq[0]):020d}-{digest(batch)}.parquet"
             write_file(path, {**dict(frame), **own}, lanes)
             moved = _sum(state.fingerprint, total(lanes, facts.seq, facts.event, facts.known))
@@ -294,6 +315,9 @@ class Lake:
         columns: dict[str, Column] = {}
         added: dict[str, Kind] = {}
         widened: dict[str, Kind] = {}
+        if not OWN_TYPES.keys() <= {field.name for field in state.delta.schema().fields}:  # made by an older version
+            self._add_columns(name, state, {})
+            state = self._state(name)
         for column_name, column in frame.items():
             stored = state.kinds.get(column_name)
             if stored is None:
@@ -340,6 +364,8 @@ class Lake:
     def _add_columns(self, name: str, state: _State, added: Mapping[str, Kind]) -> None:
         from deltalake import CommitProperties, Field
 
+        there = {field.name for field in state.delta.schema().fields}
+        types = {n: DELTA_TYPES[k] for n, k in added.items()} | {n: t for n, t in OWN_TYPES.items() if n not in there}
         stand = {
             "rows": state.rows,
             "next_seq": state.next_seq,
@@ -347,9 +373,7 @@ class Lake:
             "columns": sorted(added),
         }
         properties = CommitProperties(custom_metadata={"hindcast": json.dumps(stand, sort_keys=True)})
-        state.delta.alter.add_columns(
-            [Field(n, DELTA_TYPES[k]) for n, k in added.items()], commit_properties=properties
-        )
+        state.delta.alter.add_columns([Field(n, t) for n, t in types.items()], commit_properties=properties)
         self._sync(self._path(name), state.delta.version())
 
     def _create(self, name: str, kinds: Mapping[str, Kind]) -> None:

@@ -229,6 +229,7 @@ class _Landing:
             file=rows.name,
             rows=rows.numbers[at[new]],
             digests=lanes[new],
+            arrival=np.full(len(fresh), arrival_us, dtype=np.int64),
         )
         self.stored = self.lake.schema(table.name)
         return Landed(

@@ -12,6 +12,8 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from itertools import takewhile
 
+import numpy as np
+
 from hindcast.clock import Clock
 from hindcast.columns import Kind
 from hindcast.facts.facts import Facts
@@ -41,7 +43,8 @@ __all__ = ["Drain", "Drainage"]
 class _Batch:
     """The records of one drain, sorted by where they go."""
 
-    facts: dict[str, list[Facts]] = field(default_factory=dict)
+    facts: dict[str, list[tuple[Facts, int]]] = field(default_factory=dict)
+    """By table, with their arrival stamps."""
     refused: dict[str, list[Refused]] = field(default_factory=dict)
     predictions: list[PredictionRecord] = field(default_factory=list)
     shadows: list[ShadowRecord] = field(default_factory=list)
@@ -79,9 +82,11 @@ class Drain:
         origin = {"journal": [after + 1, upto]}
         rows = 0
         for name, parts in sorted(found.facts.items()):
-            facts = Facts.concat(parts)
+            facts = Facts.concat([part for part, _ in parts])
+            arrival = np.repeat([stamp for _, stamp in parts], [len(part) for part, _ in parts]).astype(np.int64)
             if len(facts):
-                rows += self.lake.append(self.tables[name], facts, batch=batch, origin=origin).rows
+                landed = self.lake.append(self.tables[name], facts, batch=batch, origin=origin, arrival=arrival)
+                rows += landed.rows
         for name, refused in sorted(found.refused.items()):
             there = self.quarantine.identities(name)
             self.quarantine.add([row for row in refused if row.identity not in there])
@@ -101,7 +106,7 @@ def _sorted(entries: Iterable[Entry]) -> _Batch:
         if entry.kind == FACTS:
             record = unpacked(entry.body, FactsRecord)
             if len(record):
-                found.facts.setdefault(record.table, []).append(record.facts())
+                found.facts.setdefault(record.table, []).append((record.facts(), record.stamp))
             for row in record.refused:
                 refused = Refused(
                     record.table, "server", row.row, row.column, row.value, row.reason, f"{record.stamp}:{row.row}"
