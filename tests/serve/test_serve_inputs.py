@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from hindcast.errors import DataError, UnknownName
 from hindcast.facts import Table
-from hindcast.serve.inputs import checked_row, checked_value
+from hindcast.facts.fit import checked_value
+from hindcast.serve.inputs import checked_row
 from hindcast.serve.landing import facts_of_rows
 from hindcast.serve.records import FactsRecord, pack_facts, packed, unpacked
 

@@ -16,7 +16,7 @@ from hindcast.facts.arrow import ARROW_TYPES, column_to_arrow, read_column, word
 from hindcast.facts.times import read_times
 from hindcast.values import Bools, Ints, from_local
 
-__all__ = ["Cast", "cast_texts", "cast_typed", "guess_kind"]
+__all__ = ["Cast", "cast_texts", "cast_typed", "guess_kind", "read_moments"]
 
 _ENOUGH = 0.99
 """A kind is guessed when at least this share of the values reads as it; the others are refused."""
@@ -32,6 +32,7 @@ _DECIMAL = r"^[+-]?(\d{1,15}(\.\d*)?|\d*\.\d+|\d+\.\d*)([eE][+-]?\d{1,3})?$"
 _PADDED = r"^[+-]?0\d"
 _TRUE_FALSE = r"^(?i:true|false)$"
 _CLOCK = r"^\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}(:\d{2}(\.\d{1,9})?)?)?$"
+_DATE = r"^\d{4}-\d{2}-\d{2}$"
 _OFFSET = r"^\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}(:\d{2}(\.\d{1,9})?)?(Z|[+-]\d{2}(:?\d{2})?)$"
 
 
@@ -79,7 +80,7 @@ def guess_kind(column: Column) -> Kind:
         decimal = _matches(words, _DECIMAL) | _matches(words, _WHOLE)
         if float(weights[decimal].sum()) / count >= _ENOUGH:
             return "integer" if _matches(words, _WHOLE)[decimal].all() else "number"
-    dates = _matches(words, r"^\d{4}-\d{2}-\d{2}$")
+    dates = _matches(words, _DATE)
     if float(weights[_matches(words, _OFFSET) | dates].sum()) / count >= _ENOUGH:
         return "time"
     return "text"
@@ -138,17 +139,36 @@ def _only(words: Any, good: Bools, other: str) -> Any:
 
 def _read_words(words: Any, zone: str | None, what: str) -> tuple[Ints, Bools, Bools]:
     """Moments of distinct texts: all at once when they are well formed, else one by one."""
-    aware, bare = _matches(words, _OFFSET), _matches(words, _CLOCK)
-    dates = _matches(words, r"^\d{4}-\d{2}-\d{2}$")
-    clocks = np.flatnonzero(bare & ~dates)
-    if zone is None and len(clocks):
-        raise _zoneless(what, words[int(clocks[0])].as_py())
+    if zone is None:
+        dates = _matches(words, _DATE)
+        clocks = np.flatnonzero(_matches(words, _CLOCK) & ~dates)
+        if len(clocks):
+            raise _zoneless(what, words[int(clocks[0])].as_py())
+    made = _well_formed(words, zone)
+    if made is None:
+        read = read_times(Column.of_kind(words.to_pylist(), "text"), zone=zone, what=what)
+        return read.us, read.present, read.odd
+    return made
+
+
+def read_moments(words: NDArray[np.object_], zone: str | None) -> tuple[Ints, Bools, Bools]:
+    """Moments of those distinct texts that are written out in full, shape (k,); where they are; where a clock was odd.
+
+    Clock times without an offset are among them only when a `zone` says whose clock it was.
+    """
+    made = _well_formed(_trimmed(words), zone)
+    nowhere = np.zeros(len(words), dtype=np.bool_)
+    return (np.zeros(len(words), dtype=np.int64), nowhere, nowhere.copy()) if made is None else made
+
+
+def _well_formed(words: Any, zone: str | None) -> tuple[Ints, Bools, Bools] | None:
+    """Microseconds where a text is a moment in full; None when one of them only looks like a moment."""
+    aware, bare = _matches(words, _OFFSET), _matches(words, _DATE if zone is None else _CLOCK)
     try:
         with_offset = _only(words, aware, "1970-01-01T00:00:00Z").cast(pa.timestamp("us", tz="UTC")).cast(pa.int64())
         on_clock = _only(words, bare, "1970-01-01T00:00:00").cast(pa.timestamp("us")).cast(pa.int64())
     except pa.ArrowInvalid:
-        read = read_times(Column.of_kind(words.to_pylist(), "text"), zone=zone, what=what)
-        return read.us, read.present, read.odd
+        return None
     us = read_column(with_offset, "integer").values.copy()
     shown = read_column(on_clock, "integer").values
     odd = np.zeros(len(words), dtype=np.bool_)

@@ -19,7 +19,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from hindcast import __version__
 from hindcast.clock import ReplayClock, stopwatch_s
 from hindcast.errors import HindcastError, RequestError, StateError
-from hindcast.serve.inputs import checked_value
+from hindcast.facts.fit import checked_value
 from hindcast.serve.openapi import openapi
 from hindcast.serve.protocol import (
     FactsBody,

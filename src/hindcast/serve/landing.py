@@ -11,8 +11,8 @@ import numpy as np
 from hindcast.columns import Column, Frame, Kind
 from hindcast.errors import DataError, UnknownName
 from hindcast.facts.facts import Facts
+from hindcast.facts.fit import Misfit, checked_value, column_of
 from hindcast.facts.table import Table
-from hindcast.serve.inputs import Misfit, checked_value, column_of
 from hindcast.serve.records import FactsRecord, RefusedRow
 from hindcast.values import iso
 

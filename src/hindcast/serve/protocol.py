@@ -17,8 +17,8 @@ from hindcast.errors import (
     StateError,
     UnknownName,
 )
+from hindcast.facts.fit import Scalar, checked_value
 from hindcast.serve.ask import Ask
-from hindcast.serve.inputs import Scalar, checked_value
 from hindcast.serve.landing import PushRefused, Receipt
 from hindcast.serve.prediction_log import PredictionRecord
 from hindcast.values import iso
