@@ -58,6 +58,8 @@ class Evidence:
         Verdicts reached earlier on this model by the name of their gate, for what a replay cannot measure.
     size_bytes : int, optional
         The size of the stored model; counted from its files when left out.
+    ages : mapping of str to float array, shape (n,)
+        Microseconds since the newest fact behind a feature, or of a table; NaN without one.
     """
 
     model: Model
@@ -74,6 +76,7 @@ class Evidence:
     latency_s: Mapping[str, float] | None = None
     recorded: Mapping[str, Verdict] = field(default_factory=dict)
     size_bytes: int | None = None
+    ages: Mapping[str, Floats] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         rows = len(self.features)
@@ -82,6 +85,7 @@ class Evidence:
             "as_of": self.as_of,
             "probability": self.probability,
             **self.baselines,
+            **{f"ages of {name}": age for name, age in self.ages.items()},
         }
         if self.champion_probability is not None:
             parts["champion_probability"] = self.champion_probability

@@ -1,7 +1,8 @@
 """Is the world still the one the model learnt, and is the model still as good?
 
 A reference is learnt from the training rows with the thresholds that its own past calibrates; a drift monitor holds
-live windows against it; a performance monitor scores rows as their labels mature; both speak in alerts.
+live windows against it; a performance monitor scores rows as their labels mature; a validation monitor holds live
+windows against what was declared. All speak in alerts.
 """
 
 from hindcast.monitor.alerts import Alert, CoolDown
@@ -9,6 +10,7 @@ from hindcast.monitor.drift import DriftMonitor, Looks
 from hindcast.monitor.performance import DECAY_FLOORS, PerformanceMonitor, ScoreLooks, ScoreReference
 from hindcast.monitor.profiles import FLOORS, PREDICTION, REQUESTS, Profile, Reference
 from hindcast.monitor.thresholds import Threshold
+from hindcast.monitor.validation import ValidationLooks, ValidationMonitor
 
 __all__ = [
     "DECAY_FLOORS",
@@ -25,4 +27,6 @@ __all__ = [
     "ScoreLooks",
     "ScoreReference",
     "Threshold",
+    "ValidationLooks",
+    "ValidationMonitor",
 ]

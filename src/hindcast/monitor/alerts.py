@@ -22,8 +22,9 @@ class Alert:
     at_us : int
         The moment of the look that found it.
     kind : str
-        ``"drift"`` (the values of a feature or of the prediction), ``"freshness"`` (values went missing),
-        ``"volume"`` (requests), ``"decay"`` (the model's scores on matured rows).
+        ``"drift"`` (the values of a feature or of the prediction), ``"freshness"`` (values went missing, or facts
+        are older than declared), ``"validation"`` (a declared condition does not hold), ``"volume"`` (requests),
+        ``"decay"`` (the model's scores on matured rows).
     severity : {"warning", "critical"}
         Critical from twice the threshold on.
     feature : str
