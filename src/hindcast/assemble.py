@@ -315,6 +315,45 @@ class Assembly:
             progress("predict", len(asked), len(asked))
         return len(asked)
 
+    def skew(
+        self,
+        since: str | int | None = None,
+        until: str | int | None = None,
+        *,
+        limit: int | None = 10_000,
+        replay: bool = False,
+        progress: Progress | None = None,
+    ) -> Any:
+        """Features as served beside features recomputed, and the cause of every difference.
+
+        Parameters
+        ----------
+        since, until : moments, optional
+            Requests with ``since < as_of <= until``; all by default.
+        limit : int, optional
+            At most so many requests, the newest.
+        replay : bool, default False
+            Instead of the prediction log, the requests that the facts imply, answered by the driver that serves.
+
+        Returns
+        -------
+        SkewReport
+            See :mod:`hindcast.monitor.skew`.
+        """
+        from hindcast.loop.skew import logged_skew, replayed_skew
+
+        self.land(progress)
+        stretch: dict[str, Any] = {
+            "since_us": -NEVER if since is None else self.moment(since),
+            "until_us": NEVER if until is None else self.moment(until),
+            "limit": limit,
+        }
+        with self._stage("skew"), self._registry() as registry:
+            if replay:
+                return replayed_skew(self.system, self.facts(), **stretch)
+            noted = self.home.root / "features"
+            return logged_skew(self.system, self.lake, registry=registry, noted=noted, **stretch)
+
     def functions(self) -> Mapping[str, Callable[..., Any]]:
         """The functions that stored rules refer to."""
         from hindcast.models.baselines import functions_of
@@ -325,9 +364,11 @@ class Assembly:
 
     def open_service(self, clock: Clock | None = None) -> Any:
         """The server's state: features, journal, models; see :class:`hindcast.serve.Service`."""
+        from hindcast.loop.skew import keep_meanings
         from hindcast.serve import Service
 
         target = self.system.target
+        keep_meanings(self.home.root / "features", self.system)
         return Service.open(
             self.home,
             system=self.system.name,

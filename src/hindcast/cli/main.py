@@ -234,6 +234,39 @@ def check(quiet: bool, system: Path, home: Path | None) -> int:
     return 0 if verdicts and all(verdict.ok for verdict in verdicts) else FAILED
 
 
+@commands.command(
+    short_help="Compare served features with recomputed ones.",
+    epilog='hindcast skew system.py --since 2013-07-01 --allow "late fact"',
+)
+@SYSTEM
+@click.option("--since", metavar="MOMENT", help="Only requests after this.")
+@click.option("--until", metavar="MOMENT", help="Only requests up to this.")
+@click.option("--limit", type=click.IntRange(1), default=10_000, show_default=True, help="The newest so many requests.")
+@click.option("--replay", is_flag=True, help="Instead of the log: batch beside online, over the facts' own requests.")
+@click.option("--allow", multiple=True, metavar="CAUSE", help="A cause that is no failure, besides float; several.")
+@click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
+@HOME
+@click.pass_obj
+def skew(
+    quiet: bool, system: Path, since: str | None, until: str | None, limit: int, replay: bool, allow: tuple[str, ...],
+    as_json: bool, home: Path | None,
+) -> int:  # fmt: skip
+    """Compare features as served with features recomputed from the facts, value by value, and name the cause of every
+    difference: float, definition, late fact, correction, clock, or unexplained.
+
+    Leaves with 1 when a value differs for a cause that is not allowed, or nothing could be compared.
+    """
+    from hindcast.cli.progress import shown
+    from hindcast.cli.results import print_skew
+
+    assembly = _open(system, home)
+    with shown(quiet=quiet) as progress:
+        report = assembly.skew(since, until, limit=limit, replay=replay, progress=progress)
+    verdict = report.verdict(("float", *allow))
+    print_skew(report, verdict, as_json=as_json)
+    return 0 if verdict.ok else FAILED
+
+
 # ---- serving --------------------------------------------------------------------------------------------
 
 

@@ -11,10 +11,11 @@ from hindcast.cli.tables import Grid, print_grid
 from hindcast.web.words import figure, moment_text
 
 if TYPE_CHECKING:
+    from hindcast.monitor import SkewReport
     from hindcast.registry import Entry
     from hindcast.verdicts import Verdict
 
-__all__ = ["json_text", "print_json", "print_ledger", "print_models", "print_run", "print_verdicts"]
+__all__ = ["json_text", "print_json", "print_ledger", "print_models", "print_run", "print_skew", "print_verdicts"]
 
 SIGNS = {"pass": "pass", "fail": "FAIL", "unknown": "unknown"}
 LONGEST_REASON = 110
@@ -78,6 +79,41 @@ def print_verdicts(verdicts: Sequence[Verdict]) -> None:
         print_grid(Grid("", ["", "Check", "Why"], rows, left=(0, 1, 2)))
     failed = sum(not v.ok for v in verdicts)
     print(f"\n{len(rows)} checks, {failed} without a pass." if rows else "Nothing was checked.")
+
+
+def print_skew(report: SkewReport, verdict: Verdict, *, as_json: bool) -> None:
+    """Print the features that were served otherwise, why, and a first value of each."""
+    if as_json:
+        print_json({**report.as_dict(), "outcome": verdict.outcome, "reason": verdict.reason})
+        return
+    rows = [
+        [
+            f.feature, *(f"{n:,}" for n in (f.rows, f.mismatched, f.missing, f.extra)),
+            *(figure(size) if size == size else "-" for size in (f.typical, f.largest)),  # noqa: PLR0124
+            ", ".join(f"{cause} {many:,}" for cause, many in f.causes.items()),
+        ]
+        for f in report.features
+        if f.different
+    ]  # fmt: skip
+    if rows:
+        headings = ["Feature", "Compared", "Mismatch", "Missing", "Extra", "Typically by", "At most by", "Cause"]
+        print_grid(Grid("", headings, rows, left=(0, 7)))
+        print()
+        shown = {(e.feature, e.cause): e for e in reversed(report.examples)}
+        rows = [
+            [e.feature, e.cause, e.detail, str(e.key), _value(e.served), _value(e.recomputed)]
+            for e in reversed(shown.values())
+        ]
+        print_grid(Grid("", ["Such as", "Cause", "", "Request", "Served", "Recomputed"], rows, left=(0, 1, 2, 3)))
+        print()
+    print(f"{SIGNS[verdict.outcome]}: {verdict.reason}.")
+    left = [f"{many:,} {reason}" for reason, many in report.left_out.items() if many]
+    if left:
+        print(f"Requests left out: {', '.join(left)}.")
+
+
+def _value(value: Any) -> str:
+    return "null" if value is None else _short(value)
 
 
 def print_ledger(entries: Iterable[Entry], *, as_json: bool) -> None:

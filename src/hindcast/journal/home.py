@@ -26,6 +26,7 @@ class Home:
     journal        what was acknowledged and is not yet in the lake
     lake           facts, as Delta tables
     models         artefacts of versions
+    features       what features meant that were served
     ledger.db      every decision (SQLite, unless configured otherwise)
     cache          may be deleted at any time
     reports        pages for people
