@@ -79,6 +79,8 @@ def read_table(path: Path, zone: str = DEFAULT_ZONE) -> Read:
         raise ConfigError(f"no file at {str(path)!r}. Give one CSV or Parquet file with a row per event.")
     [(_, read)] = list(openings(files(path)))
     rows = read()
+    if rows.table is None:
+        raise ConfigError(f"file {path}: init guesses from CSV and Parquet; documents need a table with paths=.")
     if not rows.table.num_rows:
         raise DataError("holds no rows", file=str(path))
     result = Read(Frame({}), refused=len(rows.refusals))

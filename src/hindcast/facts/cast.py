@@ -209,6 +209,11 @@ def cast_typed(array: Any, *, zone: str | None, what: str) -> Cast:
             array = array.cast(target)
         except pa.ArrowInvalid:
             raise DataError(f"{what}: holds numbers beyond 64-bit integers; keep them as text.") from None
+    if pa.types.is_nested(kind):
+        raise DataError(
+            f"{what}: holds {kind}, and a column holds one value per row. Say which one you want from it, as in "
+            "paths={'city': 'customer.address.city', 'first_item': 'items[0].sku'}, or leave it out by columns=."
+        )
     plain = _PLAIN.get(str(kind))
     try:
         column = Column.from_arrow(array) if plain is None else read_column(array, plain)

@@ -68,7 +68,8 @@ class Facts:
     ) -> Facts:
         """Facts of `table` from a frame, arrays by name, or rows; the first refused row is an error.
 
-        Rows without an event time are not facts of the table and are left out.
+        Rows without an event time are not facts of the table and are left out. Rows of a table with `paths` are
+        documents.
 
         Raises
         ------
@@ -81,8 +82,13 @@ class Facts:
             frame = Frame.of(rows)
         else:
             items = list(rows)
-            names = list(dict.fromkeys(name for row in items for name in row)) or list(table.needed)
-            frame = Frame.of({name: [row.get(name) for row in items] for name in names})
+            names = list(dict.fromkeys(name for row in items for name in row)) or list(
+                table.all_columns or table.needed
+            )
+            if table.paths:
+                frame = _flat(table, items)
+            else:
+                frame = Frame.of({name: [row.get(name) for row in items] for name in names})
         facts, refusals = table.facts_of(frame, seq_from=seq_from, arrival_us=arrival_us)
         if refusals:
             first = refusals[0]
@@ -121,3 +127,19 @@ class Facts:
         Corrections and retractions are not applied: that is the reader's part.
         """
         return np.asarray(self.known < t)
+
+
+def _flat(table: Table, documents: list[Mapping[str, Any]]) -> Frame:
+    """The table's columns out of documents."""
+    from hindcast.facts.documents import flat_leaf, flat_rows
+    from hindcast.facts.fit import kind_of_values
+
+    paths = {name: table.path(name) for name in table.all_columns or ()}
+    columns = {}
+    for name, leaf in flat_rows(documents, paths).items():
+        kind = table.kinds.get(name) or kind_of_values(leaf.values, f"table {table.name!r}, column {name!r}")
+        flat = flat_leaf(name, paths[name], leaf, kind, table.clock_zone)
+        for place, fault in flat.faults.items():
+            raise DataError(f"table {table.name!r}: {fault.reason}", row=place + 1, column=name, value=fault.value)
+        columns[name] = flat.column
+    return Frame(columns, len(documents))

@@ -20,7 +20,7 @@ from hindcast.errors import ConfigError, DataError
 from hindcast.facts.times import read_times
 from hindcast.values import Bools, moment_us
 
-__all__ = ["Fitted", "Misfit", "Scalar", "checked_value", "column_of", "fit", "kind_of_values", "short"]
+__all__ = ["Fitted", "Misfit", "Scalar", "checked_value", "column_of", "first_kind", "fit", "kind_of_values", "short"]
 
 Scalar = str | int | float | bool | None
 """What JSON can say in one value."""
@@ -121,14 +121,15 @@ def column_of(name: str, items: Sequence[Any], kind: Kind | None) -> tuple[Colum
 
     Without a `kind` it is taken from the values: JSON does not tell 1 from 1.0, so any number makes it a number.
     """
-    made = fit(name, items, kind or _kind_of(items))
+    made = fit(name, items, kind or first_kind(items))
     faults = [
         Misfit(reason, column=name, value=short(items[place]), row=place + 1) for place, reason in made.faults.items()
     ]
     return made.column, faults
 
 
-def _kind_of(items: Sequence[Any]) -> Kind:
+def first_kind(items: Iterable[Any]) -> Kind:
+    """The kind of a column of which no more is known than a few rows: that of its first value, a number by default."""
     for item in items:
         if item is not None:
             return "boolean" if isinstance(item, bool) else "text" if isinstance(item, str) else "number"
@@ -250,8 +251,7 @@ def _moments(name: str, values: Sequence[Any], zone: str | None) -> Fitted:
     told = words.values >= 0
     good = told & np.array([reason is None for reason in reasons] + [False], dtype=np.bool_)[words.values]
     moments[good] = us[words.values[good]]
-    for place in np.flatnonzero(told & ~good):
-        faults[int(place)] = str(reasons[words.values[place]])
+    faults |= {row: str(reasons[words.values[row]]) for row in np.flatnonzero(told & ~good).tolist()}
     valid |= good
     column = Column("time", moments, None if valid.all() else valid)
     return Fitted(column, dict(sorted(faults.items())), good & np.append(odd, False)[words.values])

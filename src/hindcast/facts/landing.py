@@ -20,8 +20,11 @@ from hindcast.columns import Column, Frame, Kind
 from hindcast.errors import ConfigError, DataError, SchemaError, UnknownName
 from hindcast.facts.cast import Cast, cast_texts, cast_typed, guess_kind
 from hindcast.facts.digests import Lanes, row_digests, surplus
+from hindcast.facts.documents import Fault, Flat, Leaf, flat_leaf
 from hindcast.facts.facts import Facts
+from hindcast.facts.fit import kind_of_values
 from hindcast.facts.lake import Lake, Receipt
+from hindcast.facts.paths import DocumentPath
 from hindcast.facts.quarantine import Quarantine, Refused
 from hindcast.facts.reading import Rows, openings
 from hindcast.facts.table import RESERVED, Refusal, Table, check_views
@@ -145,7 +148,7 @@ def ingest(
                 stack.enter_context(lake.writing(view.name))
             landings = [_Landing(lake, view, quarantine) for view in views]
             for name, read in parts:
-                columns = _Columns(read())
+                columns = _Columns(read(views))
                 for landing in landings:
                     counts[landing.table.name] = landing.land(columns, counts[landing.table.name], clock)
                     done += 1
@@ -159,17 +162,20 @@ class _Columns:
     """The columns of one file, each read as a kind once, however many views ask for it."""
 
     rows: Rows
-    _cache: dict[tuple[str, Kind | None, str | None], Cast] = field(default_factory=dict)
+    _cache: dict[tuple[str, DocumentPath, Kind | None, str | None], Cast | Flat] = field(default_factory=dict)
 
-    def cast(self, name: str, kind: Kind | None, zone: str | None) -> Cast:
-        key = (name, kind, zone)
+    def cast(self, name: str, path: DocumentPath, kind: Kind | None, zone: str | None) -> Cast | Flat:
+        key = (name, path, kind, zone)
         if key not in self._cache:
-            self._cache[key] = self._cast(name, kind, zone)
+            self._cache[key] = self._cast(name, path, kind, zone)
         return self._cache[key]
 
-    def _cast(self, name: str, kind: Kind | None, zone: str | None) -> Cast:
+    def _cast(self, name: str, path: DocumentPath, kind: Kind | None, zone: str | None) -> Cast | Flat:
         what = f"file {self.rows.name}, column {name!r}"
-        made = cast_typed(self.rows.table[name], zone=zone, what=what)
+        array = self.rows.at(path)
+        if isinstance(array, Leaf):
+            return flat_leaf(name, path, array, kind or kind_of_values(array.values, what), zone)
+        made = cast_typed(array, zone=zone, what=what)
         column = made.column
         if column.kind == "text" and kind != "text":
             if self.rows.typed and kind is None:
@@ -188,6 +194,13 @@ class _Columns:
                     "another column as the time."
                 ) from None
             raise SchemaError(f"{what}: holds {column.kind} values that are no {kind}s.", column=name) from None
+
+    def faults(self, name: str, path: DocumentPath, cast: Cast | Flat, places: Ints) -> list[Fault]:
+        """What is wrong with the column's values at `places`, which do not fit."""
+        if isinstance(cast, Flat):
+            return [cast.faults[int(place)] for place in places]
+        reason = f"{name} is not {_A[cast.column.kind]}"
+        return [Fault(value, reason) for value in self.rows.at(path).take(places).to_pylist()]
 
 
 class _Landing:
@@ -225,7 +238,7 @@ class _Landing:
             table,
             fresh,
             batch=f"ingest {digest([rows.name, start, len(fresh), content])}",
-            origin={"file": rows.name, "rows": rows.table.num_rows + len(rows.refusals), "refused": len(refusals)},
+            origin={"file": rows.name, "rows": len(rows) + len(rows.refusals), "refused": len(refusals)},
             file=rows.name,
             rows=rows.numbers[at[new]],
             digests=lanes[new],
@@ -246,56 +259,83 @@ class _Landing:
     def _frame(self, columns: _Columns) -> tuple[Frame, tuple[Bools, list[tuple[int, Refusal]]], Bools]:
         """The table's columns as their kinds; which rows hold a value that does not fit, and which odd clock times."""
         table, rows = self.table, columns.rows
-        there = rows.table.schema.names
+        there = rows.names
         place = f"table {table.name!r}, file {rows.name}"
-        for name in table.all_columns or table.needed:
-            if name not in there:
-                raise UnknownName("column", name, there, where=place)
-        for name in table.kinds:
-            if table.all_columns is None and name not in there:
-                raise UnknownName("column", name, there, where=f"{place}, types")
-        wanted = table.all_columns or tuple(there)
+        self._check_names(rows, place)
+        wanted = table.all_columns or tuple(dict.fromkeys([*there, *table.needed]))
         for name in wanted:
             if name in RESERVED:
                 raise ConfigError(f"{place}: column {name!r} is a name the lake keeps for itself; rename it.")
         made: dict[str, Column] = {}
-        bad = np.zeros(rows.table.num_rows, dtype=np.bool_)
-        odd = np.zeros(rows.table.num_rows, dtype=np.bool_)
+        bad = np.zeros(len(rows), dtype=np.bool_)
+        odd = np.zeros(len(rows), dtype=np.bool_)
         refusals: list[tuple[int, Refusal]] = []
         for name in wanted:
-            cast = self._cast(columns, name)
+            path = table.path(name)
+            cast = self._cast(columns, name, path)
             made[name] = cast.column
             odd |= cast.odd
             hits = np.flatnonzero(cast.bad & ~bad)
             if len(hits):
-                given = rows.table[name].take(hits).to_pylist()
-                reason = f"{name} is not {_A[cast.column.kind]}"
                 refusals += [
-                    (int(row), Refusal(int(rows.numbers[row]), name, value, reason))
-                    for row, value in zip(hits, given, strict=True)
+                    (int(row), Refusal(int(rows.numbers[row]), name, fault.value, fault.reason))
+                    for row, fault in zip(hits, columns.faults(name, path, cast, hits), strict=True)
                 ]
                 bad |= cast.bad
-        return Frame(made, rows.table.num_rows), (bad, refusals), odd
+        return Frame(made, len(rows)), (bad, refusals), odd
 
-    def _cast(self, columns: _Columns, name: str) -> Cast:
+    def _check_names(self, rows: Rows, place: str) -> None:
+        """Every declared column and path must be there; a document may lack it, but not all of a file.
+
+        A column that has landed with values before is known to be one, and may be missing from all documents of a
+        later file.
+        """
+        table = self.table
+        for name in table.all_columns or table.needed:
+            path = table.path(name)
+            if rows.table is not None:
+                if name not in (table.paths or ()) and name not in rows.names:
+                    raise UnknownName("column", name, rows.names, where=place)
+            elif not path.optional and (error := rows.unknown(path)) is not None and not self._landed(name):
+                raise UnknownName(
+                    error.kind,
+                    error.name,
+                    error.known,
+                    where=f"{place}, column {name!r} (if no document need have it, say {str(path) + '?'!r} in paths=)",
+                )
+        for name in table.kinds:
+            if table.all_columns is None and name not in rows.names and (len(rows) or rows.table is not None):
+                raise UnknownName("column", name, rows.names, where=f"{place}, types")
+
+    def _landed(self, name: str) -> bool:
+        """Whether the column holds a value in the lake."""
+        return name in self.stored and bool(self.lake.facts(self.table.name, [name]).frame[name].present().any())
+
+    def _cast(self, columns: _Columns, name: str, path: DocumentPath) -> Cast | Flat:
         """One column as the kind that is declared, else as it is stored, else as it reads best."""
         table, zone = self.table, self.table.clock_zone
         declared, stored = table.kinds.get(name), self.stored.get(name)
         if declared is not None:
-            return columns.cast(name, declared, zone)
-        as_is = columns.cast(name, None, zone)
+            return columns.cast(name, path, declared, zone)
+        leaf = columns.rows.at(path)
+        if isinstance(leaf, Leaf) and stored is not None and self._landed(name):
+            whole = not any(type(value) is float and not value.is_integer() for value in leaf.values)
+            cast = columns.cast(name, path, stored if whole or stored != "integer" else "number", zone)
+            return self._mostly(cast, columns, name, stored, "of another kind")
+        as_is = columns.cast(name, path, None, zone)
         if stored is None or stored == as_is.column.kind or not (as_is.column.present().any() or as_is.bad.any()):
             return as_is
-        if {stored, as_is.column.kind} <= {"integer", "number", "boolean"}:
+        if {stored, as_is.column.kind} <= {"integer", "number", "boolean"} or not self._landed(name):
             return as_is
-        if not self.lake.facts(table.name, [name]).frame[name].present().any():
-            return as_is
-        cast = columns.cast(name, stored, zone) if not columns.rows.typed or stored == "text" else as_is
+        cast = columns.cast(name, path, stored, zone) if not columns.rows.typed or stored == "text" else as_is
+        return self._mostly(cast, columns, name, stored, as_is.column.kind)
+
+    def _mostly(self, cast: Cast | Flat, columns: _Columns, name: str, stored: Kind, came: str) -> Cast | Flat:
+        """The column, unless most of its values are not of the kind that is stored."""
         if int(cast.bad.sum()) > len(cast.bad) // 2:
             raise SchemaError(
-                f"table {table.name!r}: column {name!r} holds {stored} values, and most that came now are "
-                f"{as_is.column.kind}. Mend the file, or declare types={{{name!r}: {stored!r}}} to refuse them row by "
-                "row.",
+                f"table {self.table.name!r}: column {name!r} holds {stored} values, and most that came now are "
+                f"{came}. Mend the file, or declare types={{{name!r}: {stored!r}}} to refuse them row by row.",
                 file=columns.rows.name,
                 column=name,
             )
@@ -333,10 +373,10 @@ class _Landing:
     def _quarantine(self, refusals: Sequence[tuple[int | None, Refusal]], rows: Rows) -> None:
         """Put those refusals into quarantine that are not there yet."""
         places = [row for row, _ in refusals if row is not None]
-        contents = dict(zip(places, rows.table.take(places).to_pylist(), strict=True)) if places else {}
+        contents = dict(zip(places, rows.contents(places), strict=True)) if places else {}
         fresh = []
         for row, refusal in sorted(refusals, key=lambda pair: pair[1].row):
-            content = digest(repr(refusal.value if row is None else sorted(contents[row].items())).encode(), length=32)
+            content = digest(repr(refusal.value if row is None else contents[row]).encode(), length=32)
             value = None if refusal.value is None else str(refusal.value)
             refused = Refused(self.table.name, rows.name, refusal.row, refusal.column, value, refusal.reason, content)
             if self.refused_before[refused.identity] > 0:

@@ -11,14 +11,17 @@ from typing import Any, get_args
 from hindcast.columns import Column, Frame, Kind
 from hindcast.errors import ConfigError, DataError
 
-__all__ = ["Data", "Files", "Source", "check_types", "files", "frame", "to_arrow"]
+__all__ = ["DOCUMENTS", "Data", "Files", "Source", "check_types", "files", "frame", "to_arrow"]
 
-SUFFIXES = (".parquet", ".pq", ".csv", ".csv.gz")
+DOCUMENTS = (".jsonl", ".ndjson", ".jsonl.gz", ".ndjson.gz")
+"""How files of JSON lines are called."""
+
+SUFFIXES = (".parquet", ".pq", ".csv", ".csv.gz", *DOCUMENTS)
 
 
 @dataclass(frozen=True)
 class Files:
-    """Parquet or CSV files, by path, folder or pattern; make it with :func:`files`.
+    """Parquet, CSV or JSON-lines files, by path, folder or pattern; make it with :func:`files`.
 
     Two sources are the same source only when they are the same object: one object given to several tables says
     that they are views of the same rows.
@@ -38,7 +41,7 @@ class Files:
         Raises
         ------
         ConfigError
-            When a path names no file, or one that is neither Parquet nor CSV.
+            When a path names no file, or one that is neither Parquet nor CSV nor JSON lines.
         """
         found: dict[Path, None] = {}
         for given in self.paths:
@@ -69,6 +72,11 @@ class Data:
     zone: str | None = None
     types: Mapping[str, Kind] | None = None
 
+    @property
+    def documents(self) -> bool:
+        """Whether the rows are dictionaries, one by one, rather than columns."""
+        return isinstance(self.data, list | tuple) and all(isinstance(row, Mapping) for row in self.data)
+
     def describe(self) -> dict[str, Any]:
         """That it is a data frame and how its columns are read; never contents."""
         return {"frame": type(self.data).__name__, "zone": self.zone, "types": dict(self.types or {})}
@@ -78,7 +86,7 @@ Source = Files | Data
 
 
 def files(*paths: str | Path, zone: str | None = None, types: Mapping[str, Kind] | None = None) -> Files:
-    """Rows in Parquet or CSV files.
+    """Rows in Parquet, CSV or JSON-lines files.
 
     Parameters
     ----------
@@ -87,7 +95,7 @@ def files(*paths: str | Path, zone: str | None = None, types: Mapping[str, Kind]
     zone : str, optional
         Whose clock times without an offset are read on, such as ``"America/New_York"`` or ``"UTC"``.
     types : mapping of str to kind, optional
-        Kinds of columns that should not be guessed from a CSV file: number, integer, time, boolean or text.
+        Kinds of columns that should not be guessed from a CSV or JSON file: number, integer, time, boolean or text.
 
     Examples
     --------
@@ -101,6 +109,8 @@ def files(*paths: str | Path, zone: str | None = None, types: Mapping[str, Kind]
 
 def frame(data: Any, *, zone: str | None = None, types: Mapping[str, Kind] | None = None) -> Data:
     """Rows of a data frame: pandas, Polars, Arrow or another that narwhals knows, arrays by name, or a Frame.
+
+    A list of dictionaries are documents: they may be nested, and a table's `paths` say what is taken from them.
 
     Examples
     --------

@@ -11,6 +11,7 @@ import numpy as np
 from hindcast.columns import Column, Frame, Kind
 from hindcast.errors import ConfigError, UnknownName
 from hindcast.facts.facts import Facts
+from hindcast.facts.paths import DocumentPath
 from hindcast.facts.source import Source, check_types
 from hindcast.facts.times import Shift, TimesRead, read_times
 from hindcast.values import BEGINNING, Bools, Duration, Ints, Moment, duration_text, duration_us, iso, moment_us
@@ -102,6 +103,10 @@ class Table:
         Whose clock times without an offset are read on; by default the source's `zone`.
     types : mapping of str to kind, optional
         Kinds of columns, over the source's `types`.
+    paths : mapping of str to str, optional
+        Columns that stand inside of documents, and where: ``{"amount": "payment.amount", "first": "items[0].sku"}``.
+        With it the table's columns are these, those of `columns`, and those it needs; other fields of the documents
+        are left alone. A path that a document lacks is null there.
 
     Raises
     ------
@@ -131,6 +136,7 @@ be used.
     start: Moment | None = None
     zone: str | None = None
     types: Mapping[str, Kind] | None = field(default=None, hash=False)
+    paths: Mapping[str, str] | None = field(default=None, hash=False)
 
     def __post_init__(self) -> None:
         where = f"table {self.name!r}"
@@ -162,6 +168,12 @@ be used.
         if self.event_time is None and (self.known == "event" or self.known_after is not None):
             raise ConfigError(f"{where}: facts are known relative to an event, so it needs event_time=, a time column.")
         put(self, "types", check_types(self.types, where))
+        if self.paths is not None:
+            if not isinstance(self.paths, Mapping):
+                raise ConfigError(f"{where}: paths is a mapping such as {{'amount': 'payment.amount'}}.")
+            _names(tuple(self.paths), f"{where}: paths")
+            told = {name: DocumentPath.of(path, f"{where}, paths[{name!r}]") for name, path in self.paths.items()}
+            put(self, "paths", {name: str(path) for name, path in told.items()} or None)
         if self.zone is not None:
             read_times(Column.of(["2000-01-01"]), zone=self.zone, what=where)
         for column in self.all_columns or self.needed:
@@ -194,8 +206,15 @@ be used.
 
     @property
     def all_columns(self) -> tuple[str, ...] | None:
-        """All columns of the table when `columns` is declared, else None."""
-        return None if self.columns is None else tuple(dict.fromkeys((*self.needed, *self.columns)))
+        """All columns of the table when `columns` or `paths` are declared, else None."""
+        if self.columns is None and not self.paths:
+            return None
+        return tuple(dict.fromkeys((*self.needed, *(self.columns or ()), *(self.paths or ()))))
+
+    def path(self, column: str) -> DocumentPath:
+        """Where the column stands in a document: its declared path, else a field of its own name."""
+        declared = (self.paths or {}).get(column)
+        return DocumentPath((column,)) if declared is None else DocumentPath.of(declared)
 
     @property
     def time_columns(self) -> tuple[str, ...]:
@@ -221,10 +240,11 @@ be used.
             "event_time": self.event_time,
             "known": self.known.describe() if isinstance(self.known, Shift) else self.known,
             "known_after": self.known_after,
-            "columns": None if self.columns is None else list(self.all_columns or ()),
+            "columns": None if self.all_columns is None else list(self.all_columns),
             "start": None if self.start is None else iso(moment_us(self.start)),
             "zone": self.clock_zone,
             "types": self.kinds,
+            **({"paths": dict(self.paths)} if self.paths else {}),
         }
 
     def facts_of(self, frame: Frame, *, seq_from: int, arrival_us: int) -> tuple[Facts, list[Refusal]]:
@@ -360,7 +380,7 @@ def check_views(tables: Iterable[Table]) -> None:
         if table.source is not None:
             sharing.setdefault(id(table.source), []).append(table)
     for views in sharing.values():
-        bare = [view.name for view in views if view.columns is None]
+        bare = [view.name for view in views if view.all_columns is None]
         if len(views) > 1 and bare:
             names = " and ".join(repr(view.name) for view in views)
             raise ConfigError(

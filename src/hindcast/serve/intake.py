@@ -154,7 +154,7 @@ def _content(table: str, rows: Sequence[Mapping[str, Any]]) -> bytes:
     """A digest of a push as it was sent."""
     try:
         return blake2b(msgspec.msgpack.encode((table, rows)), digest_size=16).digest()
-    except (msgspec.MsgspecError, OverflowError, UnicodeEncodeError, TypeError) as error:
+    except (msgspec.MsgspecError, OverflowError, UnicodeEncodeError, TypeError, RecursionError) as error:
         raise DataError(f"table {table!r}: the rows cannot be written down ({error}).") from None
 
 

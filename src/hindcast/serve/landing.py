@@ -10,8 +10,9 @@ import numpy as np
 
 from hindcast.columns import Column, Frame, Kind
 from hindcast.errors import DataError, UnknownName
+from hindcast.facts.documents import flat_leaf, flat_rows
 from hindcast.facts.facts import Facts
-from hindcast.facts.fit import Misfit, checked_value, column_of
+from hindcast.facts.fit import Misfit, checked_value, column_of, first_kind
 from hindcast.facts.table import Table
 from hindcast.serve.records import FactsRecord, RefusedRow
 from hindcast.values import iso
@@ -121,7 +122,7 @@ def facts_of_rows(
     Parameters
     ----------
     rows : sequence of mapping
-        A name that a row lacks is null.
+        A name that a row lacks is null. Of a table with `paths`, documents.
     kinds : mapping of str to kind
         Of the table's columns as far as known: declared, or landed before. Others take theirs from the values.
     needed : iterable of str
@@ -144,7 +145,16 @@ def facts_of_rows(
     names = _names(table, rows, kinds, needed)
     faults: dict[int, Misfit] = {}
     columns: dict[str, Column] = {}
+    documents = flat_rows(rows, {name: table.path(name) for name in names}) if table.paths else {}
     for name in names:
+        if name in documents:
+            leaf = documents[name]
+            kind = _kind(table, name, leaf.values, kinds) or first_kind(leaf.values)
+            flat = flat_leaf(name, table.path(name), leaf, kind, table.clock_zone)
+            columns[name] = flat.column
+            for place, wrong in flat.faults.items():
+                faults.setdefault(place + 1, Misfit(wrong.reason, column=name, value=wrong.value, row=place + 1))
+            continue
         items = [row.get(name) for row in rows]
         if name in table.time_columns and table.clock_zone is not None:
             columns[name], found = _clock_times(name, items)
@@ -177,6 +187,8 @@ def _names(
     """The columns of the table, as far as anybody knows them; of a new table without a declaration, the rows'."""
     if table.all_columns is not None:
         known = dict.fromkeys(table.all_columns)
+        if table.paths:
+            return list(known)
     else:
         known = dict.fromkeys([*table.needed, *kinds, *needed])
         if not set(kinds) - set(table.kinds):

@@ -46,9 +46,9 @@ class PredictBody(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class FactsBody(msgspec.Struct, forbid_unknown_fields=True):
-    """The body of ``POST /v1/facts/{table}``."""
+    """The body of ``POST /v1/facts/{table}``; the rows of a table with `paths` are documents."""
 
-    rows: list[dict[str, Scalar]]
+    rows: list[dict[str, Any]]
     key: str | None = None
     arrival: str | int | None = None
     on_bad_rows: Literal["refuse", "quarantine"] = "refuse"
