@@ -12,7 +12,8 @@ SHELL := bash
 
 VENV := .venv
 BIN := $(VENV)/bin
-JOB ?= windows
+JOB ?= features
+ARGS ?=
 
 # The first Python that is new enough; `make PYTHON=/path/to/python` chooses another.
 PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11 python; do \
@@ -64,9 +65,9 @@ format: $(VENV)/.dev  ## Mend style and layout
 types: $(VENV)/.dev  ## Strict types
 	$(BIN)/mypy
 
-bench: $(VENV)/.dev  ## A benchmark against its peers: make bench JOB=windows
+bench: $(VENV)/.dev  ## Benchmarks against their peers: all of the features, or make bench JOB=asof
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --requirement benchmarks/requirements.txt
-	$(BIN)/python benchmarks/run.py $(JOB)
+	$(BIN)/python benchmarks/run.py $(JOB) $(ARGS)
 
 clean:  ## Remove what was made, the virtual environment and the demo's home included
 	rm -rf $(VENV) demo build dist .mypy_cache .ruff_cache .hypothesis

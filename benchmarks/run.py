@@ -1,117 +1,144 @@
-"""Run a benchmark: every peer in processes of its own, one after the other, again and again; medians.
+"""Run benchmarks: every peer in processes of its own, in turns, medians; a line per peer and job.
 
-    python benchmarks/run.py windows --size 200000 --repeat 3
+    python benchmarks/run.py features                          # every job of the feature engine
+    python benchmarks/run.py asof --size 200000 --repeat 3
+    python benchmarks/run.py asof-known --peers hindcast feast # sets up what is named and missing
     python benchmarks/run.py replay
 
-Appends a line per peer to ``benchmarks/results/<room>.jsonl``.
+Lines are appended to ``benchmarks/results/<room>.jsonl``; ``tables.py`` puts them into the READMEs. Exits with 1 when
+the peers of a job disagree, or one that should have run failed.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import resource
+import os
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from statistics import median
-from tempfile import gettempdir
 from typing import Any
 
-from generate import generate
-from jobs import PEERS, check
-
-from hindcast.clock import stopwatch_s
-
 HERE = Path(__file__).resolve().parent
-ROOMS = {"asof": "features", "windows": "features", "replay": "loop"}
+sys.path.insert(0, str(HERE))
+
+import replay  # noqa: E402
+from features.checks import disagreements  # noqa: E402
+from features.environments import OWN, python_of  # noqa: E402
+from features.job import NAMES, Job, job_named  # noqa: E402
+from features.measure import ABSENT  # noqa: E402
+
+RESULTS = HERE / "results" / "features.jsonl"
+MEDIANS = ("seconds", "cpu_seconds", "peak_rss_mb", "base_rss_mb", "p50_us", "p99_us", "import_s")
 
 
-def measured(job: str, peer: str, size: int) -> dict[str, Any]:
-    """One run in this process: seconds after the imports, the process's peak of memory, a digest of the result."""
-    if job == "replay":
-        seconds, found, digest = _replay()
-        size = found
-    else:
-        place = generate(Path(gettempdir()) / "hindcast-bench", size)
-        work = PEERS[job][peer]()
-        began = stopwatch_s()
-        table = work(place)
-        seconds = stopwatch_s() - began
-        digest = check(table)
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    return {
-        "job": job,
-        "peer": peer,
-        "size": size,
-        "seconds": round(seconds, 3),
-        "peak_rss_mb": round(peak),
-        "check": digest,
-    }
+class Failed(Exception):
+    """A run that ended in an error, or took too long."""
 
 
-def _replay() -> tuple[float, int, str]:
-    """The flights of July to December under the policy *never*, with a model already trained: seconds, requests."""
-    from hindcast.assemble import open_system
-
-    example = HERE.parent / "examples" / "flights"
-    sys.path.insert(0, str(example))
-    from data import prepare  # type: ignore[import-not-found]
-
-    if not (example / "data" / "assumptions.json").exists():
-        prepare(example / "data")
-    home = Path(gettempdir()) / "hindcast-bench" / "flights"
-    open_system(example / "system.py", home).replay("2013-07-01", "2013-07-02", policies=["never"])  # trains, once
-    began = stopwatch_s()
-    story = open_system(example / "system.py", home).replay("2013-07-01", policies=["never"])
-    seconds = stopwatch_s() - began
-    return seconds, story["summary"]["rows"]["requests"], story["summary"]["ledger"]["never"][:12]
+class Left(Exception):
+    """A peer is left out, and why."""
 
 
-def run(job: str, peers: list[str], size: int, repeat: int) -> list[dict[str, Any]]:
-    """Peers take turns, `repeat` times each; a line per peer with medians."""
-    runs: dict[str, list[dict[str, Any]]] = {peer: [] for peer in peers}
-    for _ in range(repeat):
-        for peer in peers:
-            command = [sys.executable, __file__, job, "--size", str(size), "--once", peer]
-            done = subprocess.run(command, capture_output=True, text=True, check=False)
-            if done.returncode:
-                print(f"{peer}: {done.stderr.strip().splitlines()[-1:]}", file=sys.stderr)
-                continue
-            runs[peer].append(json.loads(done.stdout.splitlines()[-1]))
-    lines = []
-    for found in filter(None, runs.values()):
-        middle = {key: median(one[key] for one in found) for key in ("seconds", "peak_rss_mb")}
-        lines.append({**found[0], **middle, "repeat": len(found)})
-    return lines
+def once(python: Path, job: str, peer: str, size: int, timeout_s: float) -> dict[str, Any]:
+    """One measured run in a process of its own."""
+    command = [str(python), "-m", "features.measure", job, peer, "--size", str(size)]
+    try:
+        done = subprocess.run(command, cwd=HERE, capture_output=True, text=True, timeout=timeout_s, check=False)
+    except subprocess.TimeoutExpired:
+        raise Failed(f"not done after {timeout_s:.0f} s") from None
+    last = (done.stdout.strip().splitlines() or [""])[-1]
+    if done.returncode == ABSENT:
+        raise Left(last)
+    if done.returncode:
+        raise Failed((done.stderr.strip().splitlines() or [f"status {done.returncode}"])[-1])
+    line: dict[str, Any] = json.loads(last)
+    return line
+
+
+def run(
+    name: str, job: Job, size: int, peers: Sequence[str] | None, repeat: int, timeout_s: float
+) -> tuple[list[dict[str, Any]], bool]:
+    """All peers of a job at a size, in turns: their lines, and whether all is well."""
+    print(f"{name}: {job.asks}; {size:,} {job.unit}", flush=True)
+    pythons: dict[str, Path] = {}
+    for peer in peers or job.peers:
+        try:
+            if peer not in job.peers:
+                raise Left(f"no peer of this job; there are {', '.join(job.peers)}")
+            if size > job.limits.get(peer, size):
+                raise Left(f"left out above {job.limits[peer]:,}")
+            pythons[peer] = python_of(peer, set_up=peers is not None)
+        except LookupError as reason:
+            print(f"  {peer:18} skipped: {reason.args[0]}", flush=True)
+        except Left as reason:
+            print(f"  {peer:18} skipped: {reason}", flush=True)
+    runs: dict[str, list[dict[str, Any]]] = {}
+    well = True
+    load = round(os.getloadavg()[0], 2)
+    job.data(size)
+    for _ in range(repeat if size <= (job.once_above or size) else 1):
+        for peer, python in list(pythons.items()):
+            try:
+                runs.setdefault(peer, []).append(once(python, name, peer, size, timeout_s))
+            except Left as reason:
+                del pythons[peer]
+                print(f"  {peer:18} skipped: {reason}", flush=True)
+            except Failed as error:
+                del pythons[peer]
+                well = False
+                print(f"  {peer:18} FAILED: {error}", flush=True)
+    lines = [summary(found, load) for found in runs.values() if found]
+    show(lines)
+    checks = {f"{line['peer']}#{at}": line["check"] for found in runs.values() for at, line in enumerate(found)}
+    differing = disagreements(checks)
+    for difference in differing:
+        print(f"  RESULTS DIFFER in {difference}")
+    return lines, well and not differing and bool(lines)
+
+
+def summary(found: list[dict[str, Any]], load: float) -> dict[str, Any]:
+    """A line of medians."""
+    middle = {key: round(median(line[key] for line in found), 4) for key in MEDIANS if key in found[0]}
+    whole = {key: int(value) if key.endswith("_mb") else value for key, value in middle.items()}
+    seconds = [line["seconds"] for line in found]
+    last = {"repeat": len(found), "fastest": min(seconds), "slowest": max(seconds), "load_before": load}
+    return {**found[0], **whole, **last}
+
+
+def show(lines: list[dict[str, Any]]) -> None:
+    ours = next((line["seconds"] for line in lines if line["peer"] == "hindcast"), None)
+    for line in lines:
+        ratio = f"{line['seconds'] / ours:6.2f} x" if ours else ""
+        latency = f"  p50 {line['p50_us']} us, p99 {line['p99_us']} us" if "p50_us" in line else ""
+        memory = f"{line['peak_rss_mb']:,.0f} MB, {line['peak_rss_mb'] - line['base_rss_mb']:,.0f} above the imports"
+        cost = f"{line['seconds']:9.3f} s {ratio} {line['cpu_seconds']:9.3f} s CPU {memory:>38}"
+        print(f"  {line['peer']:18} {cost}{latency}", flush=True)
 
 
 def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("job", choices=sorted(ROOMS))
-    parser.add_argument("--size", type=int, default=200_000, help="requests; facts are five times as many")
-    parser.add_argument("--repeat", type=int, default=3)
-    parser.add_argument("--peers", nargs="*", help="only these")
-    parser.add_argument("--once", metavar="PEER", help=argparse.SUPPRESS)
+    parser.add_argument("job", choices=["features", *NAMES, "replay"])
+    parser.add_argument("--size", type=int, help="what it counts depends on the job")
+    parser.add_argument("--repeat", type=int, default=5)
+    parser.add_argument("--peers", nargs="*", help=f"only these; {', '.join(sorted(OWN))} are set up when named here")
+    parser.add_argument("--timeout", type=float, default=900.0, help="seconds a run may take")
+    parser.add_argument("--results", type=Path, default=RESULTS, help="the file that lines are appended to")
     options = parser.parse_args(argv)
-    if options.once:
-        print(json.dumps(measured(options.job, options.once, options.size)))
-        return 0
-    peers = options.peers or (["hindcast"] if options.job == "replay" else list(PEERS[options.job]))
-    lines = run(options.job, peers, options.size, options.repeat)
-    path = HERE / "results" / f"{ROOMS[options.job]}.jsonl"
-    path.parent.mkdir(exist_ok=True)
-    with path.open("a", encoding="utf-8") as out:
-        for line in lines:
-            out.write(json.dumps(line) + "\n")
-    fastest = min((line["seconds"] for line in lines), default=1.0)
-    for line in lines:
-        ratio = line["seconds"] / fastest
-        name = f"{line['job']:8} {line['peer']:9} {line['size']:>9,}"
-        print(f"{name} {line['seconds']:>8.3f} s {ratio:>6.1f} x {line['peak_rss_mb']:>6.0f} MB  {line['check']}")
-    equal = len({line["check"] for line in lines}) == 1
-    print("results are equal" if equal else "RESULTS DIFFER")
-    return 0 if equal and len(lines) == len(peers) else 1
+    if options.job == "replay":
+        return replay.main(["--repeat", str(options.repeat)])
+    well = True
+    for name in NAMES if options.job == "features" else [options.job]:
+        job = job_named(name)
+        for size in [options.size] if options.size else job.sizes or [job.size]:
+            lines, good = run(name, job, size, options.peers, options.repeat, options.timeout)
+            well &= good
+            options.results.parent.mkdir(parents=True, exist_ok=True)
+            with options.results.open("a", encoding="utf-8") as out:
+                out.writelines(json.dumps(line) + "\n" for line in lines)
+    return 0 if well else 1
 
 
 if __name__ == "__main__":

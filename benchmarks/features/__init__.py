@@ -1,0 +1,1 @@
+"""The benchmarks of the feature engine; see README.md."""

@@ -1,0 +1,49 @@
+"""`stream-one`: as `stream`, but every fact comes alone and is answered before the next."""
+
+from __future__ import annotations
+
+from array import array
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from features import data, stream
+from features.job import Work
+
+
+def hindcast(place: Path) -> Work:
+    import pyarrow.parquet as pq
+
+    import hindcast as hc
+    from features.ours import facts_of
+    from hindcast.features import FeaturePlan
+    from hindcast.features.online import OnlineFeatures
+
+    table = hc.Table("facts", event_time="event_timestamp", known="event", columns=["entity_id", "amount"])
+    plan = FeaturePlan.compile([hc.window(table, "amount", list(data.KINDS), over=list(data.SPANS_H), by="entity_id")])
+    facts = facts_of(table, pq.read_table(place / "facts.parquet"))
+    singles = [facts.take(slice(row, row + 1)) for row in range(len(facts))]
+    asked = [{"entity_id": entity} for entity in facts.frame["entity_id"].values.tolist()]
+    as_of = (facts.event + 1).tolist()
+
+    def work(stop: int = len(facts)) -> Any:
+        state, emitted = OnlineFeatures(plan), array("d")
+        for one, request, t in zip(singles[:stop], asked, as_of, strict=False):
+            state.push("facts", one)
+            emitted.extend(state.read(request, t).values.values())
+        return emitted
+
+    work(100)
+    return work
+
+
+def bytewax(place: Path) -> Work:
+    return stream.bytewax_in_batches(place, 1)
+
+
+JOB = replace(
+    stream.JOB,
+    asks="the same, one fact at a time",
+    size=200_000,
+    peers={"hindcast": hindcast, "python-deque": stream.python_deque, "bytewax": bytewax, "river": stream.river},
+)

@@ -1,0 +1,122 @@
+"""Put the last figures of results/*.jsonl into the READMEs, so that nobody types a number.
+
+    python benchmarks/tables.py            # writes
+    python benchmarks/tables.py --check    # exits with 1 where a README says something else
+
+A README has a place for each job, between ``<!-- figures: asof -->`` and ``<!-- end of figures -->``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import re
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+HERE = Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE))
+
+from features.job import NAMES, job_named  # noqa: E402
+
+Line = dict[str, Any]
+PLACES = {HERE / "features" / "README.md": "features.jsonl", HERE / "README.md": "loop.jsonl"}
+_PLACE = re.compile(r"(<!-- figures: (?P<job>[\w-]+) -->\n).*?(<!-- end of figures -->)", re.S)
+
+
+def last_lines(path: Path) -> list[Line]:
+    """The last line of each job, peer and size, in the order of the file."""
+    kept: dict[tuple[str, str, int], Line] = {}
+    for text in path.read_text(encoding="utf-8").splitlines():
+        line = json.loads(text)
+        key = (line["job"], line["peer"], line["size"])
+        kept.pop(key, None)
+        kept[key] = line
+    return list(kept.values())
+
+
+def table(job: str, lines: Iterable[Line]) -> str:
+    """The figures of a job as a Markdown table: sizes rising, at each hindcast first and the others by their time."""
+    rows = [line for line in lines if line["job"] == job]
+    if not rows:
+        return "Not measured yet.\n"
+    rows.sort(key=lambda line: (line["size"], not line["peer"].startswith("hindcast"), line["seconds"]))
+    columns = ["peer", "size", "seconds", *_more(job)]
+    cells = [columns, ["---", *["---:"] * (len(columns) - 1)]]
+    for line in rows:
+        ours = next((r["seconds"] for r in rows if r["size"] == line["size"] and r["peer"] == "hindcast"), None)
+        said = {
+            "peer": line["peer"],
+            "size": f"{line['size']:,}",
+            "seconds": _short(line["seconds"]),
+            "times ours": _short(line["seconds"] / ours) if ours else "",
+            "CPU s": _short(line.get("cpu_seconds")),
+            "peak MB": f"{line['peak_rss_mb']:,.0f}",
+            "above imports MB": f"{line['peak_rss_mb'] - line.get('base_rss_mb', 0):,.0f}",
+            "of input": _of_input(job, line),
+            "per second": f"{line['size'] / line['seconds']:,.0f}",
+            "ns a fact": f"{line['seconds'] / line['size'] * 1e9:,.0f}",
+            "p50 µs": _short(line.get("p50_us")),
+            "p99 µs": _short(line.get("p99_us")),
+            "import s": _short(line.get("import_s")),
+            "runs": str(line["repeat"]),
+            "version": line.get("versions", ""),
+        }
+        cells.append([said[column] for column in columns])
+    return "\n".join(f"| {' | '.join(row)} |" for row in cells) + "\n"
+
+
+def _more(job: str) -> list[str]:
+    if job == "online-read":
+        return ["p50 µs", "p99 µs", "runs", "version"]
+    if job == "compile":
+        return ["import s", "runs", "version"]
+    if job == "curve":
+        return ["times ours", "ns a fact", "CPU s", "peak MB", "above imports MB", "of input", "runs"]
+    if job.startswith("stream"):
+        return ["times ours", "per second", "CPU s", "peak MB", "runs", "version"]
+    if job in NAMES:
+        return ["times ours", "CPU s", "peak MB", "above imports MB", "of input", "runs", "version"]
+    return ["peak MB", "runs"]
+
+
+def _of_input(job: str, line: Line) -> str:
+    held = job_named(job).input_bytes if job in NAMES else None
+    if held is None or "base_rss_mb" not in line:
+        return ""
+    return f"{(line['peak_rss_mb'] - line['base_rss_mb']) * 1e6 / held(line['size']):.1f} x"
+
+
+def _short(number: float | None) -> str:
+    """Three digits that count."""
+    if number is None:
+        return ""
+    return f"{number:,.0f}" if number >= 100 else f"{number:.3g}"
+
+
+def filled(readme: str, lines: list[Line]) -> str:
+    """A README with every place filled."""
+    return _PLACE.sub(lambda place: f"{place[1]}\n{table(place['job'], lines)}\n{place[3]}", readme)
+
+
+def main(argv: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--check", action="store_true", help="write nothing; say what differs")
+    options = parser.parse_args(argv)
+    stale = []
+    for page, results in PLACES.items():
+        said = page.read_text(encoding="utf-8")
+        true = filled(said, last_lines(HERE / "results" / results))
+        if said != true:
+            stale.append(page.relative_to(HERE.parent).as_posix())
+            if not options.check:
+                page.write_text(true, encoding="utf-8")
+    for name in stale:
+        print(f"{name}: {'other figures than results' if options.check else 'written'}")
+    return 1 if options.check and stale else 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
