@@ -1,6 +1,6 @@
 """Columns of values and frames of columns: plain NumPy, whatever data frame they came from.
 
-Five kinds cover what facts and features are made of. Each says what null is:
+Six kinds cover what facts and features are made of. Each says what null is:
 
 =========  ==================================  ==========================
 kind       ``values``                          null
@@ -10,6 +10,7 @@ integer    int64                               ``valid`` is False
 time       int64 microseconds since 1970 UTC   ``valid`` is False
 boolean    int8, 0 or 1                        ``valid`` is False
 text       int32 codes into ``vocabulary``     code -1
+list       objects: tuples of numbers or texts None
 =========  ==================================  ==========================
 """
 
@@ -28,7 +29,7 @@ from hindcast.values import Bools, Floats, moment_us
 
 __all__ = ["Column", "Frame", "Kind"]
 
-Kind = Literal["number", "integer", "time", "boolean", "text"]
+Kind = Literal["number", "integer", "time", "boolean", "text", "list"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -37,7 +38,7 @@ class Column:
 
     Parameters
     ----------
-    kind : {"number", "integer", "time", "boolean", "text"}
+    kind : {"number", "integer", "time", "boolean", "text", "list"}
     values : ndarray, shape (n,)
     valid : bool ndarray, shape (n,), optional
         For integer, time and boolean: where there is a value. None says everywhere.
@@ -113,6 +114,8 @@ class Column:
                     count=len(items),
                 )
                 return Column("text", codes, None, _vocabulary(index))
+            if kind == "list":
+                return Column("list", _lists(items, valid))
             if kind == "number":
                 return Column(
                     "number", np.array([float(i) if ok else np.nan for i, ok in zip(items, valid, strict=True)])
@@ -143,6 +146,8 @@ class Column:
             return Column("number", np.full(length, np.nan))
         if kind == "text":
             return Column("text", np.full(length, -1, dtype=np.int32), None, _vocabulary({}))
+        if kind == "list":
+            return Column("list", np.full(length, None, dtype=object))
         dtype = np.int8 if kind == "boolean" else np.int64
         return Column(kind, np.zeros(length, dtype=dtype), np.zeros(length, dtype=np.bool_))
 
@@ -154,6 +159,8 @@ class Column:
             return np.asarray(~np.isnan(self.values))
         if self.kind == "text":
             return np.asarray(self.values >= 0, dtype=np.bool_)
+        if self.kind == "list":
+            return np.array([value is not None for value in self.values], dtype=np.bool_)
         return np.ones(len(self), dtype=np.bool_) if self.valid is None else np.asarray(self.valid)
 
     def floats(self) -> Floats:
@@ -165,6 +172,8 @@ class Column:
             return self.values
         if self.kind == "text":
             raise ConfigError("a text column has no numbers; use it as a category or compare it with ==.")
+        if self.kind == "list":
+            raise ConfigError("a list column has no numbers; make one of it with a feature function.")
         result = self.values.astype(np.float64)
         if self.kind == "integer":
             beyond = (self.values > _EXACT) | (self.values < -_EXACT)
@@ -184,13 +193,15 @@ class Column:
             lookup[:-1] = self.vocabulary
             texts: NDArray[np.object_] = lookup[self.values]
             return texts
+        if self.kind == "list":
+            return self.values
         result = self.values.astype(object) if self.kind != "boolean" else self.values.astype(bool).astype(object)
         result[~self.present()] = None
         return result
 
     def array(self) -> NDArray[Any]:
-        """What a row transform sees: float64 with NaN for null; int64 for times without null; objects for text."""
-        if self.kind == "text":
+        """What a row transform sees: float64 with NaN for null; int64 for times without null; objects for text and list."""
+        if self.kind in ("text", "list"):
             return self.objects()
         if self.kind == "time" and self.valid is None:
             return self.values
@@ -254,6 +265,8 @@ class Column:
     def codes(self) -> tuple[NDArray[np.int64], list[Any]]:
         """Dense codes from 0 in order of the sorted distinct values, -1 for null, and those values."""
         known = self.present()
+        if self.kind == "list":
+            raise ConfigError("a list column has no codes; make a text or a number of it with a feature function.")
         if self.kind == "text":
             assert self.vocabulary is not None
             order = sorted(range(len(self.vocabulary)), key=self.vocabulary.__getitem__)
@@ -293,6 +306,8 @@ class Column:
             return Column("text", codes.astype(np.int32, copy=False), None, vocabulary)
         if pa.types.is_null(kind):
             return Column.empty("number", len(array))
+        if pa.types.is_list(kind) or pa.types.is_large_list(kind):
+            return Column.of_kind(array.to_pylist(), "list")
         if pa.types.is_floating(kind) or pa.types.is_decimal(kind):
             return Column("number", array.cast(pa.float64()).fill_null(np.nan).to_numpy(zero_copy_only=False))
         valid = None if array.null_count == 0 else array.is_valid().to_numpy(zero_copy_only=False)
@@ -306,7 +321,7 @@ class Column:
         raise DataError(f"a column of Arrow type {kind} is not understood; flatten or cast it first.")
 
     def to_arrow(self) -> Any:
-        """The column as a pyarrow Array: float64, int64, timestamp[us, UTC], bool or string."""
+        """The column as a pyarrow Array: float64, int64, timestamp[us, UTC], bool, string or a list."""
         import pyarrow as pa
 
         missing = None if self.kind == "text" else ~self.present()
@@ -318,6 +333,9 @@ class Column:
             return pa.DictionaryArray.from_arrays(codes, pa.array(self.vocabulary.tolist(), type=pa.string())).cast(
                 pa.string()
             )
+        if self.kind == "list":
+            words = any(isinstance(item, str) for value in self.values if value for item in value)
+            return pa.array(self.values.tolist(), type=pa.list_(pa.string() if words else pa.float64()))
         if self.kind == "number":
             return pa.array(self.values, type=pa.float64(), mask=missing)
         if self.kind == "integer":
@@ -336,6 +354,17 @@ def _vocabulary(index: Mapping[str, int]) -> NDArray[np.object_]:
 _EXACT = 1 << 53
 """The largest integer up to which every one is a float64."""
 _LARGEST = (1 << 63) - 1
+
+
+def _lists(items: Sequence[Any], valid: Bools) -> NDArray[np.object_]:
+    """Tuples of texts or of floats, None where not valid."""
+    result = np.full(len(items), None, dtype=object)
+    for at, (item, ok) in enumerate(zip(items, valid, strict=True)):
+        if ok:
+            if not isinstance(item, list | tuple):
+                raise ValueError("no list")
+            result[at] = tuple(part if isinstance(part, str) else float(part) for part in item)
+    return result
 
 
 def _truth(item: Any) -> int:
@@ -364,6 +393,8 @@ def _kind_of(item: Any) -> Kind:
         return "time"
     if isinstance(item, str):
         return "text"
+    if isinstance(item, tuple | list):
+        return "list"
     raise DataError("a value must be a number, a text, a boolean, a datetime or None", value=item)
 
 

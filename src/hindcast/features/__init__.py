@@ -7,7 +7,55 @@ move: :func:`~hindcast.features.batch.answer` over a table of requests, and
 used: the server never loads the batch one.
 """
 
-from hindcast.features.definitions import Latest, Request, Transform, Window, latest, request, transform, window
+from hindcast.features.aggregates import (
+    Aggregate,
+    aggregate,
+    decayed,
+    last_n,
+    members,
+    quantile,
+    rate,
+    top,
+    weighted_mean,
+)
+from hindcast.features.definitions import (
+    Enriched,
+    Latest,
+    Request,
+    Transform,
+    Window,
+    enrich,
+    latest,
+    request,
+    transform,
+    window,
+)
 from hindcast.features.plan import FeaturePlan
+from hindcast.features.spans import Span, last_full, session, to_date
 
-__all__ = ["FeaturePlan", "Latest", "Request", "Transform", "Window", "latest", "request", "transform", "window"]
+__all__ = [
+    "Aggregate",
+    "Enriched",
+    "FeaturePlan",
+    "Latest",
+    "Request",
+    "Span",
+    "Transform",
+    "Window",
+    "aggregate",
+    "decayed",
+    "enrich",
+    "last_full",
+    "last_n",
+    "latest",
+    "members",
+    "quantile",
+    "rate",
+    "request",
+    "session",
+    "to_date",
+    "top",
+    "transform",
+    "weighted_mean",
+    "window",
+]

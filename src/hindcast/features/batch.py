@@ -1,29 +1,35 @@
 """The batch driver: every entity's facts swept once, for all windows and requests.
 
-Facts and requests are bucketed by entity with a counting sort (linear; facts that come in order of known time
-are not sorted at all), then each bucket is folded by :func:`hindcast.features.kernel.sweep`. Buckets are
-independent, so they go to threads, and the answers are the same whatever their number.
+Facts and requests are brought together by entity with a counting sort, then each entity is folded by
+:mod:`hindcast.features.sweep`. Entities are independent, so they go to threads, and the answers are the same whatever
+their number.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 from typing import Any
 
 import numpy as np
-from numba import njit
 
 from hindcast.columns import Column, Frame
 from hindcast.errors import DataError, UnknownName
 from hindcast.facts.facts import Facts
-from hindcast.features import kernel
-from hindcast.features.plan import FeaturePlan, Group
-from hindcast.features.versions import joint_codes, known_until
-from hindcast.values import NEVER, Floats, Ints
+from hindcast.features.entities import by_entity, joint_codes
+from hindcast.features.group import Group
+from hindcast.features.listed import collected_column, list_column, text_column
+from hindcast.features.plan import FeaturePlan
+from hindcast.features.sweep import gather, sweep, sweep_rows
+from hindcast.features.versions import known_until
+from hindcast.values import NEVER, Bools, Floats, Ints
 
 __all__ = ["answer"]
+
+_NO_ROWS = np.zeros(0, dtype=np.int32)
+_NO_INTS = np.zeros(0, dtype=np.int64)
+_NO_BOOLS = np.zeros(0, dtype=np.bool_)
 
 
 def answer(plan: FeaturePlan, facts: Mapping[str, Facts], requests: Frame, as_of: Ints, *, threads: int = 2) -> Frame:
@@ -44,7 +50,7 @@ def answer(plan: FeaturePlan, facts: Mapping[str, Facts], requests: Frame, as_of
     Returns
     -------
     Frame, n rows
-        The columns of ``plan.names``: numbers with NaN for null, texts and times as they are.
+        The columns of ``plan.names``: numbers with NaN for null, texts, times and lists as they are.
 
     Notes
     -----
@@ -60,99 +66,246 @@ def answer(plan: FeaturePlan, facts: Mapping[str, Facts], requests: Frame, as_of
     for name in plan.tables:
         if name not in facts:
             raise UnknownName("table", name, facts, where="features")
-    until: dict[str, Ints] = {}
-    order: dict[str, Ints] = {}
-    looked_up: dict[str, Column] = {}
     with ThreadPoolExecutor(max_workers=max(1, threads)) as pool:
-        for group in plan.groups:
-            table = group.table.name
-            if table not in until:
-                until[table] = known_until(facts[table], group.table.key)
-                order[table] = _ordered_rows(np.arange(len(facts[table])), facts[table].known, facts[table].seq)
-            looked_up.update(
-                _answer_group(group, facts[table], until[table], order[table], requests, as_of, pool, max(1, threads))
+        batch = _Batch(facts, pool, max(1, threads))
+        columns: dict[str, Column] = {}
+        for stage in plan.stages:
+            for group in stage.groups:
+                columns.update(batch.answer(group, _asked(group, requests, columns), as_of))
+            for fan in stage.fans:
+
+                def look_up(keys: Frame, rows: Ints, group: Group = fan.group) -> Column:
+                    return batch.answer(group, keys, as_of[rows])[group.names[0]]
+
+                columns[fan.name] = fan.gathered(columns[fan.members], look_up)
+            plan.transformed(stage.transforms, requests, columns)
+    return plan.finish(requests, columns)
+
+
+def _asked(group: Group, requests: Frame, columns: Mapping[str, Column]) -> Frame:
+    """The requests, with the key columns that are looked up themselves."""
+    made = {asked: columns[asked] for asked, _ in group.by if asked in columns}
+    return requests.having(**made) if made else requests
+
+
+class _Batch:
+    """All facts, what is worked out once per table, and the threads."""
+
+    def __init__(self, facts: Mapping[str, Facts], pool: ThreadPoolExecutor, threads: int) -> None:
+        self.facts, self.pool, self.threads = facts, pool, threads
+        self._until: dict[str, Ints] = {}
+        self._enriched: dict[tuple[str, Any], Frame] = {}
+
+    def until(self, group: Group) -> Ints:
+        """Until when each fact is visible; empty where none is ever replaced."""
+        name = group.table.name
+        if name not in self._until:
+            found = known_until(self.facts[name], group.table.key) if group.table.key else _NO_INTS
+            self._until[name] = found
+        return self._until[name]
+
+    def frame(self, group: Group) -> Frame:
+        """The facts' columns, the looked-up ones included."""
+        facts = self.facts[group.table.name]
+        if not group.lookups:
+            return facts.frame
+        place = (group.table.name, group.lookups)
+        if place not in self._enriched:
+            plan = FeaturePlan.compile(group.lookups)
+            asked = facts.frame.select(plan.request_columns)
+            found = answer(plan, self.facts, asked, facts.known, threads=self.threads)
+            self._enriched[place] = facts.frame.having(**dict(found))
+        return self._enriched[place]
+
+    def split(self, work: Ints, do: Callable[[int, int], Any]) -> list[Any]:
+        """`do` stretches of entities of about equal work (which rises), in threads; what they gave, in order."""
+        entities = len(work) - 1
+        cuts = [0, *np.searchsorted(work, np.linspace(0, work[-1], 4 * self.threads + 1)[1:-1]).tolist(), entities]
+        stretches = [(first, last) for first, last in pairwise(cuts) if first < last]
+        return [job.result() for job in [self.pool.submit(do, *stretch) for stretch in stretches]]
+
+    def answer(self, group: Group, requests: Frame, as_of: Ints) -> dict[str, Column]:
+        """A group's features for many requests."""
+        facts, frame, until = self.facts[group.table.name], self.frame(group), self.until(group)
+        n = len(requests)
+        for column in sorted(group.fact_columns()):
+            if column not in frame:
+                raise UnknownName("column", column, frame, where=f"table {group.table.name!r}")
+        if group.by:
+            of_fact, of_request, entities = joint_codes(
+                [frame[column] for _, column in group.by], [requests[column] for column, _ in group.by]
             )
-    return plan.finish(requests, looked_up)
-
-
-def _answer_group(
-    group: Group,
-    facts: Facts,
-    until: Ints,
-    order: Ints,
-    requests: Frame,
-    as_of: Ints,
-    pool: ThreadPoolExecutor,
-    threads: int,
-) -> dict[str, Column]:
-    n = len(requests)
-    for column in sorted(group.fact_columns()):
-        if column not in facts.frame:
-            raise UnknownName("column", column, facts.frame, where=f"table {group.table.name!r}")
-    if group.by:
-        of_fact, of_request, entities = joint_codes(
-            [facts.frame[column] for _, column in group.by], [requests[column] for column, _ in group.by]
-        )
-    else:
-        of_fact, of_request, entities = np.zeros(len(facts), np.int64), np.zeros(n, np.int64), 1
-
-    live = (until > facts.known) & ~facts.retract & (of_fact >= 0)
-    coders: list[Any] = [None] * len(group.slots)
-    vocabularies: dict[int, Any] = {}
-    for at, slot in enumerate(group.slots):
-        if slot.column is not None and not slot.present and facts.frame[slot.column].kind == "text":
-            vocabularies[at] = facts.frame[slot.column].vocabulary
-            coders[at] = lambda column: np.where(column.values < 0, np.nan, column.values)
-    values = group.values(facts.frame, len(facts), coders)
-
-    fact_starts, fact_rows = _count_sort(of_fact, order[live[order]], entities)
-    replaced = np.flatnonzero(live & (until < NEVER))
-    kill_starts, kill_rows = _count_sort(of_fact, _ordered_rows(replaced, until, facts.seq), entities)
-    asked = np.flatnonzero(of_request >= 0)
-    request_starts, request_rows = _count_sort(of_request, _ordered_rows(asked, as_of, None), entities)
-
-    own_events, own_values = _own(group, facts, until, requests, as_of, n)
-    out = np.full((n, len(group.names)), np.nan)
-    arguments: tuple[Any, ...] = (
-        fact_starts, fact_rows, request_starts, request_rows, kill_starts, kill_rows,
-        facts.event, facts.known, facts.seq, until, values, as_of, group.own, own_events, own_values, out,
-    )  # fmt: skip
-    work = np.add(fact_starts, request_starts)
-    cuts = [0, *np.searchsorted(work, np.linspace(0, work[-1], 4 * threads + 1)[1:-1]).tolist(), entities]
-    jobs = [
-        pool.submit(kernel.sweep, group.spec, first, last, *arguments) for first, last in pairwise(cuts) if first < last
-    ]
-    for job in jobs:
-        job.result()
-
-    columns = np.ascontiguousarray(out.T)
-    result: dict[str, Column] = {}
-    for at, (name, text) in enumerate(zip(group.names, group.texts, strict=True)):
-        if text is not None and text in vocabularies:
-            codes = np.where(np.isnan(columns[at]), -1, columns[at]).astype(np.int32)
-            result[name] = Column("text", codes, None, vocabularies[text])
         else:
-            result[name] = Column("number", columns[at])
-    return result
+            of_fact, of_request, entities = np.zeros(len(facts), np.int32), np.zeros(n, np.int32), 1
+        live = _live(facts, until)
+        buckets = (
+            *by_entity(of_fact, live, entities),
+            *by_entity(of_request, _NO_BOOLS, entities),
+        )
+        replaced = until < NEVER if len(until) else _NO_BOOLS
+        if len(replaced) and len(live):
+            replaced &= live
+        kills = (
+            by_entity(of_fact, replaced, entities)
+            if len(replaced) and replaced.any()
+            else (np.zeros(entities + 1, dtype=np.int64), _NO_ROWS)
+        )
+        seqs = _NO_INTS if _rising(facts.seq) else facts.seq
+        sweep_one = self._latest if group.is_latest else self._windows
+        return sweep_one(group, facts, frame, until, seqs, buckets, kills, requests, as_of)
+
+    def _latest(
+        self,
+        group: Group,
+        facts: Facts,
+        frame: Frame,
+        until: Ints,
+        seqs: Ints,
+        buckets: tuple[Any, ...],
+        kills: tuple[Any, ...],
+        requests: Frame,
+        as_of: Ints,
+    ) -> dict[str, Column]:
+        """The newest facts, as rows; then their columns."""
+        n, variants = len(requests), len(group.variants)
+        chosen = np.full((n, variants), -1, dtype=np.int32)
+        work = np.add(buckets[0], buckets[2])
+        if not len(kills[1]) and (facts.event is facts.known or not (facts.event > facts.known).any()):
+            ages = np.array([age for age, _ in group.variants], dtype=np.int64)
+
+            def newest(first: int, last: int) -> None:
+                sweep_rows(first, last, *buckets, facts.event, facts.known, seqs, as_of, ages, chosen)
+
+            self.split(work, newest)
+        else:
+            numbers = np.arange(len(facts), dtype=np.float64)[None, :]
+            out = np.full((n, variants), np.nan)
+            self._sweep(group.row_spec, False, facts, until, seqs, buckets, kills, numbers, as_of, out, _NO_OWN)
+            chosen = np.where(np.isnan(out), -1, out).astype(np.int32)
+        rows = [np.ascontiguousarray(chosen[:, variant]) for variant in range(variants)]
+        found: dict[str, Column] = {}
+        for reading, variant in zip(group.readings, group.of_variant, strict=True):
+            assert reading.column is not None
+            column = frame[reading.column]
+            if column.kind == "text":
+                codes = np.where(rows[variant] >= 0, column.values[rows[variant]], -1).astype(np.int32)
+                found[reading.name] = Column("text", codes, None, column.vocabulary)
+            else:
+                values = group.value(reading.slot, frame, len(facts), None)
+                found[reading.name] = Column("number", self._gathered(values, rows[variant]))
+        return found
+
+    def _gathered(self, values: Floats, rows: Any) -> Floats:
+        out = np.empty(len(rows))
+        cuts = np.linspace(0, len(rows), self.threads + 1).astype(np.int64).tolist()
+        for job in [self.pool.submit(gather, values, rows, a, b, out) for a, b in pairwise(cuts)]:
+            job.result()
+        return out
+
+    def _windows(
+        self,
+        group: Group,
+        facts: Facts,
+        frame: Frame,
+        until: Ints,
+        seqs: Ints,
+        buckets: tuple[Any, ...],
+        kills: tuple[Any, ...],
+        requests: Frame,
+        as_of: Ints,
+    ) -> dict[str, Column]:
+        n = len(requests)
+        vocabularies, coders = _texts(group, frame)
+        values = group.values(frame, len(facts), coders)
+        out = np.full((n, group.cells), np.nan)
+        own = _own(group, facts, until, requests, as_of, n) if group.own else _NO_OWN
+        lengths, parts = self._sweep(
+            group.spec, group.own, facts, until, seqs, buckets, kills, values, as_of, out, own,
+            sum(reading.collected is not None for reading in group.readings),
+        )  # fmt: skip
+        cells = np.ascontiguousarray(out.T)
+        del out
+        found: dict[str, Column] = {}
+        at = 0
+        for reading in group.readings:
+            words = vocabularies[reading.slot] if reading.codes or reading.collected else None
+            if reading.collected is not None:
+                found[reading.name] = collected_column(reading.collected, parts, lengths, at, buckets[3], words)
+                at += 1
+            elif reading.is_list:
+                found[reading.name] = list_column(cells[reading.cell : reading.cell + reading.cells], words)
+            elif words is not None:
+                found[reading.name] = text_column(cells[reading.cell], words)
+            else:
+                found[reading.name] = Column("number", cells[reading.cell])
+        return found
+
+    def _sweep(
+        self,
+        spec: Ints,
+        own: bool,
+        facts: Facts,
+        until: Ints,
+        seqs: Ints,
+        buckets: tuple[Any, ...],
+        kills: tuple[Any, ...],
+        values: Floats,
+        as_of: Ints,
+        out: Floats,
+        own_facts: tuple[Ints, Floats],
+        collected: int = 0,
+    ) -> tuple[Ints, list[Floats]]:
+        lengths = np.full((len(as_of), collected), -1, dtype=np.int64)
+
+        def stretch(first: int, last: int) -> Floats:
+            return sweep(  # type: ignore[no-any-return]
+                spec, first, last, *buckets, *kills, facts.event, facts.known, seqs, until, values, as_of,
+                own, *own_facts, out, lengths,
+            )  # fmt: skip
+
+        return lengths, self.split(np.add(buckets[0], buckets[2]), stretch)
+
+
+_NO_OWN = (_NO_INTS, np.zeros((0, 0)))
+
+
+def _texts(group: Group, frame: Frame) -> tuple[list[Any], list[Any]]:
+    """Per slot, if it holds texts: its vocabulary, and what makes codes of a column."""
+    vocabularies: list[Any] = [None] * len(group.slots)
+    coders: list[Any] = [None] * len(group.slots)
+    for at, slot in enumerate(group.slots):
+        if slot.column is not None and not slot.present and frame[slot.column].kind == "text":
+            vocabularies[at] = frame[slot.column].vocabulary
+            coders[at] = lambda column: np.where(column.values < 0, np.nan, column.values)
+    return vocabularies, coders
+
+
+def _live(facts: Facts, until: Ints) -> Bools:
+    """Facts that are visible at some time; empty for all."""
+    if len(until):
+        return np.asarray((until > facts.known) & ~facts.retract)
+    return ~facts.retract if facts.retract.any() else _NO_BOOLS
+
+
+def _rising(seq: Ints) -> bool:
+    return bool((seq[1:] > seq[:-1]).all())
 
 
 def _own(group: Group, facts: Facts, until: Ints, requests: Frame, as_of: Ints, n: int) -> tuple[Ints, Floats]:
     """For ``closed="right"``: the event time of each request's own fact where it is visible, and its values."""
-    if not group.own:
-        return np.zeros(0, np.int64), np.zeros((len(group.slots), 0))
-    key = group.table.key
-    assert key
+    key = group.table.keys
     for name in [*key, *(s.column for s in group.slots if s.column)]:
         if name not in requests:
             raise UnknownName(
                 "request column", name, requests.names, where=f"window({group.table.name}, closed='right')"
             )
-    values = group.values(requests, n, [None] * len(group.slots))
+    vocabularies, _ = _texts(group, facts.frame)
+    values = group.values(requests, n, [_coder(words) if words is not None else None for words in vocabularies])
     of_fact, of_request, _ = joint_codes([facts.frame[k] for k in key], [requests[k] for k in key])
     entity_of_fact, entity_of_request, _ = (
         joint_codes([facts.frame[c] for _, c in group.by], [requests[c] for c, _ in group.by])
         if group.by
-        else (np.zeros(len(facts), np.int64), np.zeros(n, np.int64), 1)
+        else (np.zeros(len(facts), np.int32), np.zeros(n, np.int32), 1)
     )
     events = np.full(n, NEVER, dtype=np.int64)
     rows = np.flatnonzero((of_fact >= 0) & (until > facts.known))
@@ -169,35 +322,12 @@ def _own(group: Group, facts: Facts, until: Ints, requests: Frame, as_of: Ints, 
     return events, values
 
 
-def _ordered_rows(rows: Ints, order_by: Ints, then_by: Ints | None) -> Ints:
-    """`rows`, rising, in order of one column and, for ties, of another (or of the rows)."""
-    moments = order_by[rows]
-    ties = moments if then_by is None else then_by[rows]
-    if _ordered(moments, ties, then_by is not None):
-        return rows
-    return rows[np.argsort(moments, kind="stable") if then_by is None else np.lexsort((ties, moments))]
+def _coder(words: Sequence[str]) -> Callable[[Column], Floats]:
+    """Codes of a request's own texts; a text that no fact holds gets a code of its own."""
 
+    def code(column: Column) -> Floats:
+        index = {word: at for at, word in enumerate(words)}
+        texts = column.objects().tolist()
+        return np.array([np.nan if text is None else index.setdefault(text, len(index)) for text in texts])
 
-@njit(cache=True, nogil=True)
-def _ordered(moments: np.ndarray, ties: np.ndarray, use_ties: bool) -> bool:
-    for i in range(1, len(moments)):
-        if moments[i] < moments[i - 1] or (use_ties and moments[i] == moments[i - 1] and ties[i] < ties[i - 1]):
-            return False
-    return True
-
-
-@njit(cache=True, nogil=True)
-def _count_sort(codes: np.ndarray, rows: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
-    """Stable: rows of one code stay in the order they came."""
-    starts = np.zeros(count + 1, dtype=np.int64)
-    for row in rows:
-        starts[codes[row] + 1] += 1
-    for code in range(count):
-        starts[code + 1] += starts[code]
-    place = starts[:-1].copy()
-    result = np.empty(len(rows), dtype=np.int64)
-    for row in rows:
-        code = codes[row]
-        result[place[code]] = row
-        place[code] += 1
-    return starts, result
+    return code

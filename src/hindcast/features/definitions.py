@@ -1,48 +1,66 @@
-"""What a feature means: four kinds, each a frozen value that names itself.
+"""What a feature means: a few kinds, each a frozen value that names itself.
 
 * :func:`request`  values that come with the question,
 * :func:`latest`   a column of an entity's newest fact,
-* :func:`window`   aggregates over an entity's facts of the last hours or days,
-* a plain function: a *transform*, named by its output, whose parameters name its inputs.
+* :func:`window`   aggregates over an entity's facts of a stretch of time,
+* a plain function: a *transform*, named by its output, whose parameters name its inputs,
+* :func:`enrich`   a table whose facts carry what was known about something else when they became known.
 
 A definition holds no data and no state. Its identity is the digest of what it means, so that a changed feature
-is another feature.
+is another feature; who owns it and what it is called for people is not part of that.
 """
 
 from __future__ import annotations
 
-import ast
 import inspect
 import re
-import textwrap
 import types
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
-from hindcast.errors import ConfigError, UnknownName
+from hindcast.errors import ConfigError
 from hindcast.expressions import Expression
 from hindcast.facts.table import Table
-from hindcast.values import Duration, digest, duration_text, duration_us
+from hindcast.features.aggregates import LISTS, Aggregate, named
+from hindcast.features.identity import code_of
+from hindcast.features.spans import Over, Span, spans_of
+from hindcast.values import Duration, duration_us
 
 __all__ = [
-    "Aggregate",
+    "Enriched",
     "Latest",
+    "Notes",
+    "Output",
     "Request",
     "Transform",
     "Window",
-    "code_of",
+    "enrich",
     "latest",
     "request",
     "transform",
     "window",
 ]
 
-AGGREGATES = {"count": 0, "sum": 1, "mean": 2, "min": 3, "max": 4, "std": 5, "latest": 6}
-"""What a fold can be read for, by the code that compiled code knows; ``latest`` is no window's."""
-AGGREGATE_NAMES = tuple(AGGREGATES)[:-1]
-Aggregate = str
 By = str | Sequence[str] | Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Notes:
+    """What people want to know of a feature; not part of its identity."""
+
+    owner: str | None = None
+    description: str | None = None
+    unit: str | None = None
+
+
+class Output(NamedTuple):
+    """One feature of a window: its name, the aggregate, which of the aggregate's features, over which span."""
+
+    name: str
+    aggregate: Aggregate
+    part: int
+    span: Span
 
 
 @dataclass(frozen=True)
@@ -50,6 +68,7 @@ class Request:
     """Columns of the request itself, as sent by the caller or as found in the target table's row at as_of."""
 
     columns: tuple[str, ...]
+    notes: Notes = field(default=Notes(), compare=False)
 
     def describe(self) -> dict[str, Any]:
         return {"is": "request", "columns": list(self.columns)}
@@ -59,12 +78,13 @@ class Request:
 class Latest:
     """Columns of the visible fact with event time before as_of and the greatest (event, known, sequence)."""
 
-    table: Table
+    table: Table | Enriched
     columns: tuple[str, ...]
     by: tuple[tuple[str, str], ...]
     max_age_us: int | None
     ahead: bool
     prefix: str | None
+    notes: Notes = field(default=Notes(), compare=False)
 
     def names(self) -> list[str]:
         """The features' names, one per column."""
@@ -84,43 +104,79 @@ class Latest:
 
 
 @dataclass(frozen=True)
+class Enriched:
+    """A table whose facts carry looked-up columns, each as of the fact's own known time; see :func:`enrich`."""
+
+    table: Table
+    lookups: tuple[Latest, ...]
+
+    @property
+    def name(self) -> str:
+        return self.table.name
+
+    @property
+    def key(self) -> Any:
+        return self.table.key
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        return self.table.keys
+
+    @property
+    def start_us(self) -> int | None:
+        return self.table.start_us
+
+    def names(self) -> list[str]:
+        """The columns that are looked up."""
+        return [name for lookup in self.lookups for name in lookup.names()]
+
+    def describe(self) -> dict[str, Any]:
+        return {"table": self.table.describe(), "lookups": [lookup.describe() for lookup in self.lookups]}
+
+
+@dataclass(frozen=True)
 class Window:
     """Aggregates over an entity's visible facts whose event time lies in a span before as_of."""
 
-    table: Table
+    table: Table | Enriched
     column: str | None
     aggregates: tuple[Aggregate, ...]
-    spans: tuple[tuple[int, int, str], ...]
-    """(lo, hi, text): facts with ``t - lo <= event < t - hi``, and how the span is spelled in names."""
+    spans: tuple[Span, ...]
     by: tuple[tuple[str, str], ...]
     where: Expression | None
     own: bool
     prefix: str | None
+    notes: Notes = field(default=Notes(), compare=False)
 
-    def names(self) -> list[tuple[str, Aggregate, int]]:
-        """(name, aggregate, index of the span) of each feature, span by span."""
+    def outputs(self) -> list[Output]:
+        """The window's features, span by span."""
         lead = self.prefix or "_".join(
             part
             for part in (self.table.name, self.column, _slug(self.where.describe()) if self.where else None)
             if part
         )
         return [
-            (f"{lead}_{aggregate}_{text}{_tail(self.by)}", aggregate, at)
-            for at, (_, _, text) in enumerate(self.spans)
+            Output(f"{lead}_{token}_{span.text}{_tail(self.by)}", aggregate, part, span)
+            for span in self.spans
             for aggregate in self.aggregates
+            for part, token in enumerate(aggregate.tokens)
         ]
+
+    def names(self) -> list[str]:
+        """The features' names."""
+        return [output.name for output in self.outputs()]
 
     def describe(self) -> dict[str, Any]:
         return {
             "is": "window",
             "table": self.table.describe(),
             "column": self.column,
-            "aggregates": list(self.aggregates),
-            "spans": [list(span) for span in self.spans],
+            "aggregates": [aggregate.describe() for aggregate in self.aggregates],
+            "spans": [span.describe() for span in self.spans],
             "by": [list(pair) for pair in self.by],
             "where": self.where.describe() if self.where else None,
             "own": self.own,
-            "names": [name for name, _, _ in self.names()],
+            "names": self.names(),
         }
 
 
@@ -132,12 +188,15 @@ class Transform:
     name: str
     inputs: tuple[str, ...]
     code: str
+    notes: Notes = field(default=Notes(), compare=False)
 
     def describe(self) -> dict[str, Any]:
         return {"is": "transform", "name": self.name, "inputs": list(self.inputs), "code": self.code}
 
 
-def request(*columns: str) -> Request:
+def request(
+    *columns: str, owner: str | None = None, description: str | None = None, unit: str | None = None
+) -> Request:
     """Features that are columns of the request, under their own names.
 
     Examples
@@ -147,16 +206,19 @@ def request(*columns: str) -> Request:
     """
     if not columns or not all(isinstance(column, str) and column for column in columns):
         raise ConfigError(f"request() takes the names of one or more columns, got {columns!r}.")
-    return Request(columns)
+    return Request(columns, Notes(owner, description, unit))
 
 
 def latest(
-    table: Table,
+    table: Table | Enriched,
     *columns: str,
     by: By = (),
     max_age: Duration | None = None,
     ahead: bool = False,
     name: str | None = None,
+    owner: str | None = None,
+    description: str | None = None,
+    unit: str | None = None,
 ) -> Latest:
     """Features that are columns of an entity's newest fact.
 
@@ -166,96 +228,147 @@ def latest(
 
     Parameters
     ----------
-    table : Table
+    table : Table or Enriched
     *columns : str
         Any kind but an integer beyond 2**53.
     by : str, sequence of str, or mapping
-        The entity: columns that request and table share, or ``{request column: table column}``. Empty: the
-        table is about one thing only.
+        The entity: columns that request and table share, or ``{request column: table column}``. In place of a
+        request's column it may name a looked-up feature or a transform. Empty: the table is about one thing only.
     max_age : duration, optional
         An older fact does not count; one of exactly this age does.
     ahead : bool, default False
         Look at facts dated in the future too (a forecast, a plan), as far as they are known.
     name : str, optional
         Takes the table's place in the features' names.
+    owner, description, unit : str, optional
+        For the catalogue.
     """
     if not columns:
         raise ConfigError(f"latest({table.name}) needs the names of one or more columns.")
     where = f"latest({table.name})"
     age = None if max_age is None else duration_us(max_age, what=f"{where} max_age")
-    return Latest(table, columns, _by(by, where), age, ahead, name)
+    return Latest(table, columns, _by(by, where), age, ahead, name, Notes(owner, description, unit))
 
 
 def window(
-    table: Table,
+    table: Table | Enriched,
     column: str | None = None,
-    aggregates: Sequence[Aggregate] | Aggregate = ("count",),
+    aggregates: Sequence[str | Aggregate] | str | Aggregate = ("count",),
     *,
-    over: Duration | tuple[Duration, Duration] | Sequence[Duration | tuple[Duration, Duration]],
+    over: Over | Sequence[Over],
     by: By = (),
     where: str | None = None,
     closed: str = "left",
     lag: Duration = "0s",
+    tile: Duration | None = None,
     name: str | None = None,
+    owner: str | None = None,
+    description: str | None = None,
+    unit: str | None = None,
 ) -> Window:
     """Features that aggregate an entity's facts of a stretch of time before as_of.
 
     A window of length w with lag g at t takes the visible facts with ``t - g - w <= event time < t - g``. Nulls
-    do not count; with no facts count and sum are 0 and mean, min, max are null; std is the sample's, null below
-    two values. Before the table's declared start everything is null. Features are named
-    ``<table>_<column>_<aggregate>_<window>_by_<key>``.
+    do not count. What an empty window gives is said in :mod:`hindcast.features.aggregates`; before the table's
+    declared start everything is null. Features are named ``<table>_<column>_<aggregate>_<window>_by_<key>``.
 
     Parameters
     ----------
-    table : Table
+    table : Table or Enriched
     column : str, optional
-        A number, integer, boolean or time; None counts facts.
-    aggregates : sequence of {"count", "sum", "mean", "min", "max", "std"}
-        count, min, max exact; sum and mean from exact sums rounded once (as ``math.fsum``); std to 1e-12 of
-        itself. All are equal to the bit in batch, stream and online.
-    over : duration or pair of durations, or a sequence of them
-        Lengths like ``"24h"``; a pair like ``("-1h", "+2h")`` looks from an hour before as_of to two hours after
-        it, and still sees known facts only.
+        A number, integer, boolean or time (some aggregates take texts); None counts facts.
+    aggregates : sequence of str or Aggregate
+        "count", "sum", "mean", "min", "max", "var", "std", "first", "last", "median", "distinct", "share", "since",
+        or one of :mod:`hindcast.features.aggregates`. All are equal to the bit in batch, stream and online.
+    over : duration, pair of durations or span, or a sequence of them
+        Lengths like ``"24h"``; ``"all"``; a pair like ``("-1h", "+2h")`` looks from an hour before as_of to two hours
+        after it, and still sees known facts only; :func:`to_date`, :func:`last_full`, :func:`session`.
     by : str, sequence of str, or mapping
         The entity; see :func:`latest`.
     where : str, optional
         Only facts for which this condition holds, such as ``"dep_delay > 15"``.
     closed : {"left", "right"}
-        "right" adds exactly one fact: the request's own, whether it is stored yet or not. For windows over the
-        target's own table only.
+        "right" adds exactly one fact: the request's own, whether it is stored yet or not, as the newest. For
+        windows over the target's own table only.
     lag : duration, default "0s"
         The window ends this long before as_of.
+    tile : duration, optional
+        The window begins at a multiple of this since 1970 UTC, at ``t - g - w`` rounded down: up to one tile more
+        than was asked for. What lies behind as_of by more than a tile may then be kept summed up, tile by tile.
     name : str, optional
         Takes the place of table and column in the features' names.
+    owner, description, unit : str, optional
+        For the catalogue.
+
+    Examples
+    --------
+    >>> trips = Table("trips", event_time="ended", known="event")
+    >>> window(trips, "fare", ["sum", "median"], over=["1h", "7d"], by="driver").names()[:2]
+    ['trips_fare_sum_1h_by_driver', 'trips_fare_median_1h_by_driver']
     """
     place = f"window({table.name}{f', {column}' if column else ''})"
-    kinds = (aggregates,) if isinstance(aggregates, str) else tuple(aggregates)
-    for aggregate in kinds:
-        if aggregate not in AGGREGATE_NAMES:
-            raise UnknownName("aggregate", str(aggregate), AGGREGATE_NAMES, where=place)
-    if column is None and kinds != ("count",):
-        raise ConfigError(f"{place}: without a column only 'count' means something, got {list(kinds)}.")
+    given = (aggregates,) if isinstance(aggregates, str | Aggregate) else tuple(aggregates)
+    kinds = tuple(named(aggregate, place) for aggregate in given)
+    if not kinds:
+        raise ConfigError(f"{place} needs at least one aggregate.")
+    if column is None and not {kind.kind for kind in kinds} <= {"count", "rate", "since", "decayed_count"}:
+        raise ConfigError(f"{place}: without a column facts can only be counted or timed, got {list(given)}.")
     if closed not in ("left", "right"):
         raise ConfigError(f"{place}: closed must be 'left' or 'right', got {closed!r}.")
     lag_us = duration_us(lag, what=f"{place} lag")
-    if closed == "right" and lag_us:
+    tile_us = 0 if tile is None else duration_us(tile, what=f"{place} tile")
+    spans = spans_of(over, lag_us, tile_us, place)
+    for kind in kinds:
+        if kind.kind == "rate" and any(span.kind == "session" or span.text.startswith("all") for span in spans):
+            raise ConfigError(f"{place}: a rate needs a window of known length, not 'all' or a session.")
+        if closed == "right" and kind.kind in LISTS | {"own"}:
+            raise ConfigError(f"{place}: {kind.tokens[0]} does not take closed='right'.")
+    if closed == "right" and any(span.hi_us or span.back for span in spans):
         raise ConfigError(
-            f"{place}: a window with a lag ends before the request's own fact; drop lag or closed='right'."
+            f"{place}: a window that ends before as_of does not reach the request's own fact; drop lag or "
+            "closed='right'."
         )
-    lengths = [over] if isinstance(over, str) or _is_pair(over) or not isinstance(over, Sequence) else list(over)
-    if not lengths:
-        raise ConfigError(f"{place}: over needs at least one length.")
-    spans = tuple(_span(length, lag_us, place) for length in lengths)  # type: ignore[arg-type]
     condition = Expression(where) if where is not None else None
-    return Window(table, column, kinds, spans, _by(by, place), condition, closed == "right", name)
+    notes = Notes(owner, description, unit)
+    return Window(table, column, kinds, spans, _by(by, place), condition, closed == "right", name, notes)
+
+
+def enrich(table: Table, *lookups: Latest) -> Enriched:
+    """A table whose facts carry what was known about something else at their own known time.
+
+    Each fact gets the looked-up columns, named as those features, as of the moment it became known itself: what a
+    reader of the fact would have seen. Use it wherever a table is used: to sum up over a looked-up value, or to
+    group by one.
+
+    Parameters
+    ----------
+    table : Table
+    *lookups : Latest
+        Keyed by columns of `table`.
+
+    Examples
+    --------
+    >>> planes = Table("planes", key="tailnum", known="always")
+    >>> landings = Table("landings", event_time="landed", known="event")
+    >>> made = enrich(landings, latest(planes, "maker", by="tailnum"))
+    >>> window(made, "delay", "mean", over="7d", by={"maker": "planes_maker_by_tailnum"}).names()
+    ['landings_delay_mean_7d_by_maker']
+    """
+    if not isinstance(table, Table) or not lookups or not all(isinstance(lookup, Latest) for lookup in lookups):
+        raise ConfigError("enrich() takes a table and one or more latest(...).")
+    made = Enriched(table, lookups)
+    names = made.names()
+    if len(set(names)) < len(names):
+        raise ConfigError(f"enrich({table.name}): two looked-up columns have one name in {names}; use name= on one.")
+    return made
 
 
 def transform(function: Callable[..., Any]) -> Transform:
     """A named function as a feature.
 
     It gets NumPy arrays, shape (n,): float64 with NaN for null, int64 microseconds for times without null,
-    objects (str or None) for texts; it gives an array of the same length. It must not depend on the order or the
-    number of rows: the same function answers a million rows or one.
+    objects for texts (str or None) and lists (tuple or None); it gives an array of the same length. It must not
+    depend on the order or the number of rows: the same function answers a million rows or one.
 
     Examples
     --------
@@ -277,70 +390,8 @@ def transform(function: Callable[..., Any]) -> Transform:
             inputs.append(parameter.name)
     if not inputs:
         raise ConfigError(f"feature function {name!r} has no parameters; they name its inputs.")
-    return Transform(function, name, tuple(inputs), code_of(function))
-
-
-def code_of(function: Callable[..., Any]) -> str:
-    """A digest of what a function does: its syntax tree without comments, docstring and layout, the constants and
-    functions of its own module that it names, and what it closes over.
-
-    Raises
-    ------
-    ConfigError
-        If its source cannot be read, or if it closes over something without a canonical form.
-    """
-    return digest(_code(function, frozenset()))
-
-
-def _code(function: Callable[..., Any], seen: frozenset[str]) -> dict[str, Any]:
-    name = getattr(function, "__qualname__", repr(function))
-    try:
-        tree = ast.parse(textwrap.dedent(inspect.getsource(function)))
-    except (OSError, TypeError, SyntaxError, IndentationError):
-        raise ConfigError(
-            f"the source of function {name!r} cannot be read, so it has no stable identity; define it in a file."
-        ) from None
-    for node in ast.walk(tree):
-        if (
-            isinstance(node, ast.FunctionDef | ast.ClassDef | ast.Module)
-            and ast.get_docstring(node, clean=False) is not None
-        ):
-            node.body = node.body[1:] or [ast.Pass()]
-    names: dict[str, Any] = {}
-    code = function.__code__  # type: ignore[attr-defined]
-    scope = getattr(function, "__globals__", {})
-    for used in sorted(_names(code)):
-        value = scope.get(used)
-        if isinstance(value, bool | int | float | str | tuple) or value is None:
-            if used in scope:
-                names[used] = repr(value)
-        elif (
-            isinstance(value, types.FunctionType)
-            and value.__module__ == getattr(function, "__module__", None)
-            and used not in seen
-        ):
-            names[used] = _code(value, seen | {used, getattr(function, "__name__", "")})
-    closed = inspect.getclosurevars(function).nonlocals
-    for used, value in sorted(closed.items()):
-        if isinstance(value, types.FunctionType):
-            if used not in seen:
-                names[used] = _code(value, seen | {used})
-        else:
-            try:
-                names[used] = digest(value)
-            except ConfigError:
-                raise ConfigError(
-                    f"function {name!r} closes over {used!r}, which has no stable identity; pass it as a constant."
-                ) from None
-    return {"tree": ast.dump(tree, annotate_fields=False), "names": names}
-
-
-def _names(code: types.CodeType) -> set[str]:
-    found = set(code.co_names)
-    for constant in code.co_consts:
-        if isinstance(constant, types.CodeType):
-            found |= _names(constant)
-    return found
+    said = (inspect.getdoc(function) or "").split("\n\n")[0].replace("\n", " ") or None
+    return Transform(function, name, tuple(inputs), code_of(function), Notes(description=said))
 
 
 def _by(by: By, where: str) -> tuple[tuple[str, str], ...]:
@@ -354,38 +405,6 @@ def _by(by: By, where: str) -> tuple[tuple[str, str], ...]:
 
 def _tail(by: tuple[tuple[str, str], ...]) -> str:
     return f"_by_{'_and_'.join(asked for asked, _ in by)}" if by else ""
-
-
-def _is_pair(over: Any) -> bool:
-    return (
-        isinstance(over, tuple)
-        and len(over) == 2
-        and all(isinstance(end, str) and end.strip()[:1] in "+-" for end in over)
-    )
-
-
-def _span(length: Duration | tuple[Duration, Duration], lag_us: int, where: str) -> tuple[int, int, str]:
-    if isinstance(length, tuple):
-        first, last = (duration_us(end, what=f"{where} over", signed=True) for end in length)
-        if first >= last:
-            raise ConfigError(f"{where}: the span {length!r} ends before it starts.")
-        if lag_us:
-            raise ConfigError(f"{where}: give the lag inside the span {length!r}, not beside it.")
-        text = f"from_{_signed(first)}_to_{_signed(last)}"
-        return -first, -last, text
-    us = duration_us(length, what=f"{where} over")
-    if us == 0:
-        raise ConfigError(f"{where}: a window needs a length above zero.")
-    return us + lag_us, lag_us, _spelled(length, us) + (f"_lag_{duration_text(lag_us)}" if lag_us else "")
-
-
-def _spelled(length: Duration, us: int) -> str:
-    """A duration as the user spelled it: ``"1d"`` stays 1d in a feature's name, though it is 24h."""
-    return "".join(length.split()).lstrip("+") if isinstance(length, str) else duration_text(us)
-
-
-def _signed(us: int) -> str:
-    return f"minus_{duration_text(-us)}" if us < 0 else duration_text(us)
 
 
 _WORDS = {">=": " ge ", "<=": " le ", "==": " eq ", "!=": " ne ", ">": " gt ", "<": " lt ", "-": " minus ", ".": "p"}

@@ -1,7 +1,11 @@
 """Exact sums of floats: the reason that batch, stream and online agree to the last bit.
 
+A sum is first kept in two doubles, which hold 106 bits: enough for what one sensor or one currency gives. The moment
+an addition would lose a bit (:func:`pair_add` says so), the sum moves to a long fixed-point number, and stays there.
+Either way it is the exact sum, so it does not matter in which order facts came and went.
+
 A float is an integer times a power of two, so a sum of floats can be kept exactly in a long fixed-point number.
-Here it is 68 digits of 32 bits, each in an int64 (from 2**-1074 up to 2**1101); adding a float touches three
+The long number is 68 digits of 32 bits, each in an int64 (from 2**-1074 up to 2**1101); adding a float touches three
 digits and taking it away again restores them, so a window that slides forgets nothing and drifts nowhere. Read
 out, the sum is the exact one rounded once, to nearest, ties to even: what ``math.fsum`` gives.
 
@@ -20,12 +24,39 @@ import math
 import numpy as np
 from numba import njit
 
-__all__ = ["DIGITS", "exact_add", "exact_add_square", "exact_read", "exact_variance"]
+__all__ = [
+    "DIGITS",
+    "exact_add",
+    "exact_add_product",
+    "exact_add_square",
+    "exact_read",
+    "exact_variance",
+    "pair_add",
+    "pair_variance",
+    "two_product",
+]
 
 DIGITS = 68
 _WORD = 32
 _MASK = (1 << 32) - 1
 _LOWEST = 1074
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def pair_add(high: float, low: float, x: float) -> tuple[float, float, bool]:
+    """Add x to the unevaluated sum ``high + low``; the third value says whether nothing was lost.
+
+    `high` is the sum rounded to nearest, ties to even. What does not fit, or is not finite, is reported as lost.
+    """
+    s = high + x
+    t = s - high
+    error = (high - (s - t)) + (x - t)
+    rest = low + error
+    t = rest - low
+    lost = (low - (rest - t)) + (error - t)
+    new_high = s + rest
+    t = new_high - s
+    return new_high, (s - (new_high - t)) + (rest - t), lost == 0.0
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -52,14 +83,30 @@ def exact_add(digits: np.ndarray, x: float, sign: int) -> None:
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
+def two_product(a: float, b: float) -> tuple[float, float]:
+    """The product rounded, and what was rounded away (Dekker)."""
+    product = a * b
+    split = 134217729.0 * a
+    a_high = split - (split - a)
+    a_low = a - a_high
+    split = 134217729.0 * b
+    b_high = split - (split - b)
+    b_low = b - b_high
+    return product, ((a_high * b_high - product) + a_high * b_low + a_low * b_high) + a_low * b_low
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def exact_add_product(digits: np.ndarray, a: float, b: float, sign: int) -> None:
+    """Add ``sign * a * b`` to `digits` without rounding the product (its size from 1e-290 to 1e290). O(1)."""
+    product, error = two_product(a, b)
+    exact_add(digits, product, sign)
+    exact_add(digits, error, sign)
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
 def exact_add_square(digits: np.ndarray, x: float, sign: int) -> None:
     """Add ``sign * x**2`` to `digits` without rounding the product (|x| below 1e150). O(1)."""
-    square = x * x
-    split = 134217729.0 * x  # 2**27 + 1
-    high = split - (split - x)
-    low = x - high
-    exact_add(digits, square, sign)
-    exact_add(digits, ((high * high - square) + 2.0 * high * low) + low * low, sign)
+    exact_add_product(digits, x, x, sign)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -127,18 +174,6 @@ def exact_read(digits: np.ndarray) -> float:
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _two_product(a: float, b: float) -> tuple[float, float]:
-    product = a * b
-    split = 134217729.0 * a
-    a_high = split - (split - a)
-    a_low = a - a_high
-    split = 134217729.0 * b
-    b_high = split - (split - b)
-    b_low = b - b_high
-    return product, ((a_high * b_high - product) + a_high * b_low + a_low * b_high) + a_low * b_low
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
 def exact_variance(sums: np.ndarray, squares: np.ndarray, count: int) -> float:
     """The sample variance (divisor ``count - 1``) from exact sums of x and x**2; nan below two values.
 
@@ -155,11 +190,19 @@ def exact_variance(sums: np.ndarray, squares: np.ndarray, count: int) -> float:
     exact_add(squares, q_high, -1)
     q_low = exact_read(squares)
     exact_add(squares, q_high, 1)
+    return float(pair_variance(s_high, s_low, q_high, q_low, count))
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def pair_variance(s_high: float, s_low: float, q_high: float, q_low: float, count: int) -> float:
+    """The sample variance from sums of x and x**2, each in two doubles; nan below two values."""
+    if count < 2:
+        return math.nan
     n = float(count)
     # n * q - s * s, both in double-double
-    a_high, a_low = _two_product(n, q_high)
+    a_high, a_low = two_product(n, q_high)
     a_low += n * q_low
-    b_high, b_low = _two_product(s_high, s_high)
+    b_high, b_low = two_product(s_high, s_high)
     b_low += 2.0 * s_high * s_low
     difference = (a_high - b_high) + (a_low - b_low)
     return float(max(difference, 0.0) / (n * (n - 1.0)))

@@ -1,7 +1,8 @@
 """How a fold lies in memory, and how its specification says so.
 
 A fold is two flat arrays, so that it can be copied, stored and handed to compiled code as it is. The specification,
-an int64 array, is made once per feature group by :mod:`hindcast.features.plan`.
+an int64 array, is made once per feature group by :mod:`hindcast.features.group`: a header, then a row per window, per
+part of a window's state, and per output.
 """
 
 from __future__ import annotations
@@ -9,41 +10,75 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from hindcast.features.definitions import AGGREGATES
 from hindcast.features.exact import DIGITS
+from hindcast.features.spans import FAR
 from hindcast.values import Floats, Ints
+
+__all__ = ["FAR", "Fold", "fixed_length", "fold_lengths", "new_fold", "value_start", "wedge_heads"]
 
 Fold = tuple[Ints, Floats]
 
-COUNT, SUM, MEAN, MIN, MAX, STD, LATEST = AGGREGATES.values()
+# ---- spec: a header
+VALUES, WINDOWS, COUNTS, SUMS, WEDGES, OUTPUTS, CELLS = range(7)  # how many of each
+RETAIN, LATEST_KEPT, START = 7, 8, 9  # microseconds kept (-1: all); the newest too; when the table began to see
+WINDOW_AT, COUNT_AT, SUM_AT, WEDGE_AT, OUTPUT_AT = range(10, 15)  # where the rows of each begin
+SPEC_HEAD = 15
 
-FAR = 1 << 61
-"""As hindcast.values.NEVER: beyond every moment."""
+# a window: its kind, then by kind
+W_KIND, W_LO, W_HI, W_TILE, W_EDGES, W_EDGE_COUNT, W_BACK, W_GAP = range(8)
+# and which counts, sums and wedges are its own: first and last + 1
+W_COUNT, W_COUNT_END, W_SUM, W_SUM_END, W_WEDGE, W_WEDGE_END = range(8, 14)
+WINDOW_WIDTH = 14
+OFFSETS, CALENDAR, SESSION = range(3)
 
-# spec, an int64 array: a header, then tables
-VALUES, WINDOWS, WEDGES, SUMS, OUTPUTS, RETAIN, LATEST_KEPT, START = range(8)
-SPEC_HEAD = 8
-# per window: lo offset, hi offset | per wedge: window, value, sign | per sum: window, value, power
-# per output: aggregate, window, value, slot, slot2   (latest: value, max age or -1, ahead)
-OUTPUT_WIDTH = 5
+# a count: value | a sum: value, other (times what: itself, another value, or -1) | a wedge: value, sign
+SUM_WIDTH, WEDGE_WIDTH = 2, 2
 
-# fold.ints: a header, then lo[W] hi[W] head[M] tail[M] count[W*V] infinite[2*W*V] digits[S*DIGITS]
-#            event[cap] known[cap] seq[cap] wedge[M*cap];   fold.floats: value[V*cap]
-CAP, SIZE, HEAD, NOW = range(4)
-FOLD_HEAD = 4
+# an output: what, of which window, from which parts or values, to which cells, and the bits of a float parameter
+O_KIND, O_WINDOW, O_A, O_B, O_C, O_CELL, O_CELLS, O_PARAM = range(8)
+OUTPUT_WIDTH = 8
+COUNT, SUM, MEAN, MIN, MAX, VAR, STD, WEIGHTED_MEAN, RATE, LATEST = range(10)  # read from parts
+SCANNED = 10  # from here on read by walking over the window's values
+FIRST, LAST, SINCE, LAST_N, QUANTILE, DISTINCT, DECAYED_SUM, DECAYED_MEAN, DECAYED_COUNT = range(10, 19)
+TOP, TOP_SHARE, COLLECTED = range(19, 22)
+
+# ---- fold.ints: a header, then lo[W] hi[W] count[C] infinite[2*S] head[M] tail[M]
+#                 event[cap] known[cap] seq[cap] wedge[M*cap], and digits[S*DIGITS] once doubles do not do
+#      fold.floats: high[S] low[S], value[V*cap]
+CAP, SIZE, HEAD, NOW, WIDE = range(5)
+FOLD_HEAD = 5
 
 
 @njit(cache=True, nogil=True)
 def fixed_length(spec: Ints) -> int:
-    """Length of the part of ``ints`` that does not grow with the facts."""
-    w, v, m, s = spec[WINDOWS], spec[VALUES], spec[WEDGES], spec[SUMS]
-    return int(FOLD_HEAD + 2 * w + 2 * m + 3 * w * v + s * DIGITS)
+    """Length of the part of ``ints`` before the facts."""
+    return int(FOLD_HEAD + 2 * spec[WINDOWS] + spec[COUNTS] + 2 * spec[SUMS] + 2 * spec[WEDGES])
+
+
+@njit(cache=True, nogil=True)
+def wedge_heads(spec: Ints) -> int:
+    """Where the wedges' first entries stand in ``ints``; their last ones follow."""
+    return int(FOLD_HEAD + 2 * spec[WINDOWS] + spec[COUNTS] + 2 * spec[SUMS])
+
+
+@njit(cache=True, nogil=True)
+def value_start(spec: Ints) -> int:
+    """Where the facts' values begin in ``floats``."""
+    return int(2 * spec[SUMS])
+
+
+@njit(cache=True, nogil=True)
+def fold_lengths(spec: Ints, capacity: int, wide: int) -> tuple[int, int]:
+    """Lengths of ``ints`` and ``floats`` of a fold with room for `capacity` facts."""
+    ints = fixed_length(spec) + (3 + spec[WEDGES]) * capacity + (spec[SUMS] * DIGITS if wide else 0)
+    return int(ints), int(value_start(spec) + spec[VALUES] * capacity)
 
 
 @njit(cache=True, nogil=True)
 def new_fold(spec: Ints, capacity: int) -> Fold:
     """An empty fold with room for `capacity` facts: (ints, floats)."""
-    ints = np.zeros(fixed_length(spec) + (3 + spec[WEDGES]) * capacity, dtype=np.int64)
+    length, floats = fold_lengths(spec, capacity, 0)
+    ints = np.zeros(length, dtype=np.int64)
     ints[CAP] = capacity
     ints[NOW] = -FAR
-    return ints, np.zeros(spec[VALUES] * capacity, dtype=np.float64)
+    return ints, np.zeros(floats, dtype=np.float64)

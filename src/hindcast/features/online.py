@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import heapq
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
@@ -17,11 +17,15 @@ import numpy as np
 from hindcast.columns import Column, Frame, Kind
 from hindcast.errors import ConfigError, DataError, UnknownName
 from hindcast.facts.facts import Facts
-from hindcast.features import kernel, layout
-from hindcast.features.plan import FeaturePlan, Group
+from hindcast.features import layout
+from hindcast.features.definitions import Transform
+from hindcast.features.group import Group, Reading
+from hindcast.features.listed import collected_value, list_value
+from hindcast.features.plan import FanOut, FeaturePlan
+from hindcast.features.pool import Pool
 from hindcast.values import BEGINNING, NEVER, Bools, Floats, Ints, iso
 
-__all__ = ["Answer", "OnlineFeatures"]
+__all__ = ["Answer", "GroupState", "OnlineFeatures"]
 
 Key = tuple[Any, ...]
 
@@ -33,7 +37,7 @@ class Answer:
     Attributes
     ----------
     values : dict
-        By name: float, text, int microseconds for a time, or None.
+        By name: float, text, int microseconds for a time, tuple for a list, or None.
     ages : dict
         Microseconds from the newest fact used to as_of, None where no fact was used, for looked-up features.
     """
@@ -49,10 +53,10 @@ class _Version(NamedTuple):
     seq: int
     event: int
     retracted: bool
-    places: tuple[Key | None, ...]
+    places: tuple[int, ...]
 
 
-class _Words:
+class Words:
     """Texts as numbers, numbered as they come."""
 
     def __init__(self) -> None:
@@ -75,16 +79,18 @@ class _Words:
         return codes
 
 
-class _GroupState:
-    """One fold per entity of a group."""
+class GroupState:
+    """The folds of a group, and how what they answer is understood."""
 
     def __init__(self, group: Group) -> None:
         self.group = group
-        self.folds: dict[Key, tuple[Ints, Floats]] = {}
-        self.words: list[_Words | None] = [None] * len(group.slots)
-        self.out = np.empty(len(group.names))
-        self.ages = np.empty(len(group.names), dtype=np.int64)
+        self.pool = Pool(group.spec, len(group.by))
+        self.words: list[Words | None] = [None] * len(group.slots)
+        self.now_us = BEGINNING
+        self.out = np.empty(group.cells)
+        self.ages = np.empty(len(group.readings), dtype=np.int64)
         self.nothing = np.zeros(len(group.slots))
+        self.plain = not any(r.is_list or r.collected or r.codes for r in group.readings)
 
     def coders(self, frame: Mapping[str, Column]) -> list[Any]:
         """A numbering for every slot that turns out to hold texts."""
@@ -95,14 +101,52 @@ class _GroupState:
                 and self.words[at] is None
                 and frame[slot.column].kind == "text"
             ):
-                self.words[at] = _Words()
+                self.words[at] = Words()
         return self.words
 
-    def fold(self, key: Key) -> tuple[Ints, Floats]:
-        made = self.folds.get(key)
-        if made is None:
-            made = self.folds[key] = kernel.new_fold(self.group.spec, 8)
-        return made
+    def ids(self, facts: Facts) -> Ints:
+        """The entity of each fact, -1 where a part of its key is null."""
+        return self.pool.ids(facts.frame, [column for _, column in self.group.by], len(facts))
+
+    def feed(self, ids: Ints, facts: Facts, now_us: int) -> None:
+        """Facts become visible, in order."""
+        values = self.group.values(facts.frame, len(facts), self.coders(facts.frame))
+        self.pool.feed(ids, now_us, facts.event, facts.known, facts.seq, values)
+
+    def read(self, key: Key, now_us: int, own_event: int = NEVER, own_values: Floats | None = None) -> int:
+        """Fill ``out`` and ``ages`` with one entity's answers; gives its number in the pool."""
+        entity, self.now_us = self.pool.index.find(key), now_us
+        own = self.nothing if own_values is None else own_values
+        self.pool.read(entity, now_us, own_values is not None, own_event, own, self.out, self.ages)
+        return entity
+
+    def into(self, entity: int, values: dict[str, Any], ages: dict[str, int | None]) -> None:
+        """What was read, by name."""
+        cells = self.out.tolist()
+        for at, (reading, age) in enumerate(zip(self.group.readings, self.ages.tolist(), strict=True)):
+            ages[reading.name] = age if age >= 0 else None
+            value = cells[reading.cell] if reading.cells else 0.0
+            if reading.is_list or reading.collected:
+                values[reading.name] = self._listed(at, reading, entity, cells)
+            elif value != value:  # noqa: PLR0124 (nan)
+                values[reading.name] = None
+            else:
+                words = self.words[reading.slot] if reading.codes else None
+                values[reading.name] = value if words is None else words.words[int(value)]
+
+    def _listed(self, at: int, reading: Reading, entity: int, cells: Sequence[float]) -> Any:
+        words = self.words[reading.slot]
+        spelled = words.words if words is not None and (reading.codes or reading.collected) else None
+        if reading.collected is None:
+            return list_value(cells[reading.cell : reading.cell + reading.cells], spelled)
+        xs, seen = self.pool.collect(entity, at, self.now_us)
+        value = collected_value(reading.collected, xs, spelled) if seen else None
+        return None if isinstance(value, float) and math.isnan(value) else value
+
+    def null(self, values: dict[str, Any], ages: dict[str, int | None]) -> None:
+        """The answers for a key with a null in it."""
+        for reading in self.group.readings:
+            values[reading.name] = ages[reading.name] = None
 
 
 class OnlineFeatures:
@@ -122,33 +166,39 @@ class OnlineFeatures:
         self.plan = plan
         self.now_us = BEGINNING
         self.pushed = 0
-        self._groups = [_GroupState(group) for group in plan.groups]
-        self._of_table: dict[str, list[_GroupState]] = {}
-        for state in self._groups:
-            self._of_table.setdefault(state.group.table.name, []).append(state)
+        self.groups = [GroupState(group) for group in plan.groups]
+        self._state_of = {id(group): state for group, state in zip(plan.groups, self.groups, strict=True)}
+        for stage in plan.stages:
+            for fan in stage.fans:
+                self._state_of[id(fan.group)] = GroupState(fan.group)
+                self.groups.append(self._state_of[id(fan.group)])
+        self._of_table: dict[str, list[GroupState]] = {name: [] for name in plan.tables}
+        for state in self.groups:
+            self._of_table[state.group.table.name].append(state)
+        # lookups that enrich facts have a state of their own, which lives at the facts' known times
+        self._lookups: dict[tuple[str, Any], OnlineFeatures] = {}
+        for state in self.groups:
+            if state.group.lookups:
+                place = (state.group.table.name, state.group.lookups)
+                self._lookups[place] = OnlineFeatures(FeaturePlan.compile(state.group.lookups))
         # by key: a version, or the row of one in the block that was loaded at the start
         self._versions: dict[str, dict[Any, _Version | int]] = {n: {} for n, table in plan.tables.items() if table.key}
         self._loaded: dict[str, Facts] = {}
-        self._waiting: list[tuple[int, int, str, Facts]] = []
-        self._steps = replace(plan, names=tuple(step.name for step in plan.transforms))
-        made = set(self._steps.names)
-        self._inputs = sorted({name for step in plan.transforms for name in step.inputs} - made)
-        self._text_of = {
-            name: (state, text)
-            for state in self._groups
-            for name, text in zip(state.group.names, state.group.texts, strict=True)
-            if text is not None
-        }
+        self._waiting: list[tuple[int, int, int, str, Facts]] = []
+        self._pushes = 0
 
     # ---- facts ------------------------------------------------------------------------------------------
 
     def push(self, table: str, facts: Facts) -> None:
         """Take facts of `table`, in any order; what becomes known only later waits until then.
 
-        A table that no feature reads is ignored. O(1) per fact and group when facts come in order.
+        A table that no feature reads is ignored; a fact that was pushed before changes nothing. O(1) per fact and
+        group when facts come in order.
         """
         if table not in self._of_table or not len(facts):
             return
+        for lookup in self._lookups.values():
+            lookup.push(table, facts)
         visible = facts.known < self.now_us
         if not visible.all():
             later = facts.take(~visible)
@@ -159,7 +209,8 @@ class OnlineFeatures:
     def _wait(self, table: str, facts: Facts) -> None:
         """Keep facts, in order of (known, sequence), until they become known."""
         if len(facts):
-            heapq.heappush(self._waiting, (int(facts.known[0]), int(facts.seq[0]), table, facts))
+            self._pushes += 1
+            heapq.heappush(self._waiting, (int(facts.known[0]), int(facts.seq[0]), self._pushes, table, facts))
 
     def load(self, table: str, facts: Facts, now_us: int) -> None:
         """Take all facts of `table` at once, as they stand at `now_us`: what a fresh state does at its start.
@@ -167,6 +218,9 @@ class OnlineFeatures:
         Same answers as :meth:`push`, without the detour of versions that were replaced long ago.
         """
         if table not in self._of_table:
+            return
+        if self._lookups:
+            self.push(table, facts)
             return
         self._move(now_us)
         seen = facts.known < now_us
@@ -182,11 +236,24 @@ class OnlineFeatures:
         order = np.lexsort((facts.seq, facts.known))
         if not np.array_equal(order, np.arange(n)):
             facts = facts.take(order)
+        enriched = {id(state): self._enriched(state, facts) for state in self._of_table[table]}
+        ids = [state.ids(enriched[id(state)]) for state in self._of_table[table]]
         push = ~facts.retract
         if table in self._versions:
-            push &= self._supersede(table, facts) if self._versions[table] else self._settle(table, facts)
-        for state in self._of_table[table]:
-            self._feed(state, facts, push)
+            counts = self._supersede(table, facts, ids) if self._versions[table] else self._settle(table, facts)
+            push &= counts
+        for state, places in zip(self._of_table[table], ids, strict=True):
+            self._feed(state, enriched[id(state)], places, push)
+
+    def _enriched(self, state: GroupState, facts: Facts) -> Facts:
+        """The facts with what was known about something else when they became known."""
+        if not state.group.lookups:
+            return facts
+        lookup = self._lookups[state.group.table.name, state.group.lookups]
+        found = lookup.read_many(
+            facts.frame.select(lookup.plan.request_columns), np.maximum(facts.known, lookup.now_us)
+        )
+        return replace(facts, frame=facts.frame.having(**dict(found)))
 
     def _settle(self, table: str, facts: Facts) -> Bools:
         """The first facts of a keyed table: which count, being the newest of their key. Keeps rows, not versions."""
@@ -196,15 +263,23 @@ class OnlineFeatures:
         counts[list(versions.values())] = True
         self._versions[table] = dict(versions)
         read = dict.fromkeys(column for state in self._of_table[table] for _, column in state.group.by)
+        if any(state.group.lookups for state in self._of_table[table]):
+            kept = [self._enriched(state, facts) for state in self._of_table[table]]
+            places = [state.ids(facts) for state, facts in zip(self._of_table[table], kept, strict=True)]
+            for key, row in versions.items():
+                self._versions[table][key] = _Version(
+                    int(facts.known[row]), int(facts.seq[row]), int(facts.event[row]), bool(facts.retract[row]),
+                    tuple(int(place[row]) for place in places),
+                )  # fmt: skip
+            return counts
         self._loaded[table] = Facts(facts.event, facts.known, facts.seq, facts.retract, facts.frame.select(read))
         return counts
 
-    def _supersede(self, table: str, facts: Facts) -> Bools:
+    def _supersede(self, table: str, facts: Facts, ids: list[Ints]) -> Bools:
         """Which facts count, being the newest of their key; what they replace leaves its folds."""
         versions, states = self._versions[table], self._of_table[table]
         keys = self._names(table, facts.frame)
         last = {key: row for row, key in enumerate(keys) if key is not None}
-        here = list(zip(*(_places(state.group, facts) for state in states), strict=True))
         counts = np.array([key is None for key in keys], dtype=np.bool_)
         for key, row in last.items():
             known, seq = int(facts.known[row]), int(facts.seq[row])
@@ -214,10 +289,10 @@ class OnlineFeatures:
                     continue
                 if not old.retracted:
                     for state, place in zip(states, old.places, strict=True):
-                        if place is not None and place in state.folds:
-                            kernel.kill(state.group.spec, *state.folds[place], old.event, old.known, old.seq)
+                        state.pool.kill(place, old.event, old.known, old.seq)
             counts[row] = True
-            versions[key] = _Version(known, seq, int(facts.event[row]), bool(facts.retract[row]), here[row])
+            places = tuple(int(place[row]) for place in ids)
+            versions[key] = _Version(known, seq, int(facts.event[row]), bool(facts.retract[row]), places)
         return counts
 
     def _version(self, table: str, key: Any) -> _Version | None:
@@ -226,35 +301,27 @@ class OnlineFeatures:
         if not isinstance(held, int):
             return held
         one = self._loaded[table].take(slice(held, held + 1))
-        places = tuple(_places(state.group, one)[0] for state in self._of_table[table])
+        places = tuple(int(state.ids(one)[0]) for state in self._of_table[table])
         return _Version(int(one.known[0]), int(one.seq[0]), int(one.event[0]), bool(one.retract[0]), places)
 
     def _names(self, table: str, frame: Mapping[str, Column]) -> list[Any]:
         """The key of each row as it is looked up; None where a part of it is null."""
         columns = self.plan.tables[table].keys
-        return frame[columns[0]].objects().tolist() if len(columns) == 1 else _keys(frame, list(columns))
+        if len(columns) == 1:
+            alone: list[Any] = frame[columns[0]].objects().tolist()
+            return alone
+        parts = [frame[column].objects().tolist() for column in columns]
+        return [None if None in row else row for row in zip(*parts, strict=True)]
 
-    def _feed(self, state: _GroupState, facts: Facts, push: Bools) -> None:
+    def _feed(self, state: GroupState, facts: Facts, ids: Ints, push: Bools) -> None:
         spec = state.group.spec
-        vocabularies = state.coders(facts.frame)
         if spec[layout.RETAIN] >= 0 and not spec[layout.LATEST_KEPT]:
             push = push & (facts.event >= self.now_us - int(spec[layout.RETAIN]))  # what every window has passed
+        push = push & (ids >= 0)
         if not push.all():
-            facts = facts.take(push)
-        if not len(facts):
-            return
-        places = _places(state.group, facts)
-        values = np.ascontiguousarray(state.group.values(facts.frame, len(facts), vocabularies))
-        rows_of: dict[Key, list[int]] = {}
-        for row, place in enumerate(places):
-            if place is not None:
-                rows_of.setdefault(place, []).append(row)
-        for place, rows in rows_of.items():
-            ints, floats = state.fold(place)
-            kernel.advance(spec, ints, floats, self.now_us)
-            state.folds[place] = kernel.feed(
-                spec, ints, floats, facts.event, facts.known, facts.seq, values, np.array(rows, dtype=np.int64)
-            )
+            facts, ids = facts.take(push), ids[push]
+        if len(facts):
+            state.feed(ids, facts, self.now_us)
 
     def _move(self, now_us: int) -> None:
         if now_us < self.now_us:
@@ -262,11 +329,14 @@ class OnlineFeatures:
                 f"features were read at {iso(self.now_us)}; a request at {iso(now_us)} would need what was let go."
             )
         self.now_us = now_us
+        due: dict[str, list[Facts]] = {}
         while self._waiting and self._waiting[0][0] < now_us:
-            _, _, table, facts = heapq.heappop(self._waiting)
-            due = int(np.searchsorted(facts.known, now_us))
-            self._wait(table, facts.take(slice(due, None)))
-            self._apply(table, facts.take(slice(0, due)))
+            _, _, _, table, facts = heapq.heappop(self._waiting)
+            upto = int(np.searchsorted(facts.known, now_us))
+            self._wait(table, facts.take(slice(upto, None)))
+            due.setdefault(table, []).append(facts.take(slice(0, upto)))
+        for table, parts in due.items():
+            self._apply(table, Facts.concat(parts))
 
     # ---- requests ---------------------------------------------------------------------------------------
 
@@ -290,98 +360,103 @@ class OnlineFeatures:
             except DataError as error:
                 raise DataError(f"request: {error}", column=name) from None
         self._move(as_of_us)
+        return self._answer(given, held, as_of_us)
+
+    def _answer(self, given: Mapping[str, Any], held: Mapping[str, Kind], as_of_us: int) -> Answer:
         values: dict[str, Any] = {}
         ages: dict[str, int | None] = {}
-        for state in self._groups:
-            group = state.group
-            self._fill(state, given, held, as_of_us)
-            for name, value, age, text in zip(
-                group.names, state.out.tolist(), state.ages.tolist(), group.texts, strict=True
-            ):
-                ages[name] = age if age >= 0 else None
-                words = state.words[text] if text is not None else None
-                if math.isnan(value):
-                    values[name] = None
-                else:
-                    values[name] = value if words is None else words.words[int(value)]
-        if self.plan.transforms:
-            self._transform(given, held, values)
+        for stage in self.plan.stages:
+            for group in stage.groups:
+                state = self._state_of[id(group)]
+                key = tuple([values[n] if n in values else given[n] for n, _ in group.by])
+                if None in key:
+                    state.null(values, ages)
+                    continue
+                own = self._own(state, given, held, key) if group.own else ()
+                state.into(state.read(key, as_of_us, *own), values, ages)
+            for fan in stage.fans:
+                values[fan.name] = self._fanned(fan, values[fan.members], as_of_us)
+            if stage.transforms:
+                self._transform(stage.transforms, given, held, values)
         return Answer({n: values[n] if n in values else _feature(n, given[n], held[n]) for n in self.plan.names}, ages)
 
-    def _transform(self, given: Mapping[str, Any], held: Mapping[str, Kind], values: dict[str, Any]) -> None:
-        """Run the row transforms on columns of one row; only what they read is made into columns."""
-        asked: dict[str, Column] = {}
-        looked_up: dict[str, Column] = {}
-        for name in self._inputs:
-            if name in values:
-                looked_up[name] = _column(values[name], "text" if self._is_text(name) else "number")
-            else:
-                asked[name] = _column(given[name], held[name])
-        done = self._steps.finish(Frame(asked, 1), looked_up)
-        for name in done:
-            values[name] = done[name].item(0)
+    def _fanned(self, fan: FanOut, members: Sequence[Any] | None, as_of_us: int) -> float | None:
+        """The mean of what is known about each of a list's values."""
+        state, found = self._state_of[id(fan.group)], []
+        for member in members or ():
+            values: dict[str, Any] = {}
+            state.into(state.read((member,), as_of_us), values, {})
+            found += [value for value in values.values() if value is not None]
+        return math.fsum(found) / len(found) if found else None
 
-    def _is_text(self, name: str) -> bool:
-        """Whether a looked-up feature turned out to be a text."""
-        state, at = self._text_of.get(name, (None, 0))
-        return state is not None and state.words[at] is not None
+    def _transform(
+        self, steps: Sequence[Transform], given: Mapping[str, Any], held: Mapping[str, Kind], values: dict[str, Any]
+    ) -> None:
+        """Run row transforms on columns of one row."""
+        made: dict[str, Column] = {}
+        asked: dict[str, Column] = {}
+        for name in {name: None for step in steps for name in step.inputs}:
+            if name in values:
+                made[name] = _column(values[name], self._kind(name, values[name]))
+            elif name in given:
+                asked[name] = _column(given[name], held[name])
+        before = set(made)
+        self.plan.transformed(steps, Frame(asked, 1), made)
+        values.update({name: column.item(0) for name, column in made.items() if name not in before})
+
+    def _kind(self, name: str, value: Any) -> Kind:
+        """The kind of a feature's column, of which only one value is at hand."""
+        if isinstance(value, str):
+            return "text"
+        if isinstance(value, tuple):
+            return "list"
+        if value is None:
+            for state in self.groups:
+                for reading in state.group.readings:
+                    if reading.name == name:
+                        listed = reading.is_list or (reading.collected is not None and not reading.collected.algebra)
+                        texts = reading.codes and state.words[reading.slot] is not None
+                        return "list" if listed else "text" if texts else "number"
+        return "integer" if isinstance(value, int) and not isinstance(value, bool) else "number"
 
     def read_many(self, requests: Frame, as_of: Ints) -> Frame:
-        """The features of many requests, in order of `as_of`; equal to :meth:`read` one by one."""
-        order = np.argsort(as_of, kind="stable")
-        parts: list[dict[str, Column]] = [
-            self._look_up(requests.take(slice(row, row + 1)), int(as_of[row])) for row in order.tolist()
-        ]
-        back = np.empty(len(order), dtype=np.int64)
-        back[order] = np.arange(len(order))
-        names = [name for state in self._groups for name in state.group.names]
-        looked_up = {name: Column.concat([part[name] for part in parts]).take(back) for name in names if parts}
-        return self.plan.finish(requests, looked_up)
+        """The features of many requests, answered in order of `as_of`; equal to :meth:`read` one by one."""
+        held = requests.kinds
+        names = self.plan.request_columns
+        parts = [requests[name].objects().tolist() for name in names]
+        rows: list[dict[str, Any]] = [{} for _ in range(len(requests))]
+        for row in np.argsort(as_of, kind="stable").tolist():
+            now = int(as_of[row])
+            self._move(now)
+            given = {name: part[row] for name, part in zip(names, parts, strict=True)}
+            rows[row] = self._answer(given, held, now).values
+        kinds = {name: self._kind(name, None) for name in self.plan.names}
+        columns: dict[str, Column] = {}
+        for name in self.plan.names:
+            values = [row[name] for row in rows]
+            known = next((value for value in values if value is not None), None)
+            kind = kinds[name] if known is None else self._kind(name, known)
+            if self.plan.origins.get(name) == "request" and requests[name].kind in ("text", "time"):
+                kind = requests[name].kind
+            if kind == "integer":  # what a transform or a request gives as a time
+                kind = "time"
+            columns[name] = _made(values, kind)
+        return Frame(columns, len(requests))
 
-    def _look_up(self, request: Frame, as_of_us: int) -> dict[str, Column]:
-        self._move(as_of_us)
-        held = request.kinds
-        given = {name: column.item(0) for name, column in request.items()}
-        looked_up: dict[str, Column] = {}
-        for state in self._groups:
-            group = state.group
-            self._fill(state, given, held, as_of_us)
-            for at, name in enumerate(group.names):
-                text = group.texts[at]
-                words = state.words[text] if text is not None else None
-                if words is None:
-                    looked_up[name] = Column("number", state.out[at : at + 1].copy())
-                else:
-                    value = state.out[at]
-                    looked_up[name] = Column.of_kind([None if np.isnan(value) else words.words[int(value)]], "text")
-        return looked_up
-
-    def _fill(self, state: _GroupState, given: Mapping[str, Any], held: Mapping[str, Kind], as_of_us: int) -> None:
-        """Write a group's answers and ages for a request into ``state.out`` and ``state.ages``."""
-        group = state.group
-        place = tuple([given[asked] for asked, _ in group.by])
-        if None in place:
-            state.out.fill(np.nan)
-            state.ages.fill(-1)
-            return
-        ints, floats = state.folds.get(place) or kernel.new_fold(group.spec, 8)
-        own_event, own_values = NEVER, state.nothing
-        if group.own:
-            request = Frame({name: _column(given[name], held[name]) for name in given}, 1)
-            own_event, own_values = self._own(state, request, place)
-        kernel.advance(group.spec, ints, floats, as_of_us)
-        kernel.read(group.spec, ints, floats, group.own, own_event, own_values, state.out, state.ages)
-
-    def _own(self, state: _GroupState, request: Frame, place: Key) -> tuple[int, Floats]:
+    def _own(
+        self, state: GroupState, given: Mapping[str, Any], held: Mapping[str, Kind], place: Key
+    ) -> tuple[int, Floats]:
         """The event time of the request's own fact where it is visible in this entity's fold, and its values."""
         group = state.group
-        values = np.ascontiguousarray(group.values(request, 1, [None] * len(group.slots))[:, 0])
+        request = Frame({name: _column(given[name], held[name]) for name in given}, 1)
+        values = np.ascontiguousarray(group.values(request, 1, state.coders(request))[:, 0])
         (key,) = self._names(group.table.name, request)
         version = self._version(group.table.name, key) if key is not None else None
         if version is None or version.retracted:
             return NEVER, values
         at = self._of_table[group.table.name].index(state)
-        return (version.event if version.places[at] == place else NEVER), values
+        here = version.places[at] >= 0 and version.places[at] == state.pool.index.find(place)
+        return (version.event if here else NEVER), values
 
 
 _EXACT: dict[type, Kind] = {float: "number", int: "integer", str: "text", bool: "boolean"}
@@ -400,7 +475,18 @@ def _scalar(value: Any, kind: Kind | None) -> tuple[Any, Kind]:
 
 def _column(value: Any, kind: Kind) -> Column:
     """A column of one row."""
+    if kind in ("time", "integer") and value is not None:
+        return Column(kind, np.array([value], dtype=np.int64))
     return Column.of_kind([value], kind)
+
+
+def _made(values: list[Any], kind: Kind) -> Column:
+    """A column of features."""
+    if kind == "time":
+        known = np.array([value is not None for value in values], dtype=np.bool_)
+        moments = np.array([0 if value is None else value for value in values], dtype=np.int64)
+        return Column("time", moments, None if known.all() else known)
+    return Column.of_kind(values, kind)
 
 
 def _feature(name: str, value: Any, kind: Kind) -> Any:
@@ -413,14 +499,3 @@ def _feature(name: str, value: Any, kind: Kind) -> Any:
 
 
 _LARGEST = 1 << 53
-
-
-def _places(group: Group, facts: Facts) -> list[Key | None]:
-    """The entity of each fact, None where a part of it is null."""
-    return _keys(facts.frame, [column for _, column in group.by]) if group.by else [()] * len(facts)
-
-
-def _keys(frame: Mapping[str, Column], columns: list[str]) -> list[Key | None]:
-    """Each row's values of `columns`, one at least, as a tuple, None where one of them is null."""
-    parts = [frame[column].objects().tolist() for column in columns]
-    return [None if None in row else row for row in zip(*parts, strict=True)]

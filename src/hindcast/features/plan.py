@@ -1,93 +1,67 @@
 """A plan: all features of a system, grouped so that each entity's facts are swept once for all of them.
 
 Features over one table and one key make a *group*: one fold per entity, whatever windows and aggregates are asked
-of it. The plan knows what every group reads and where each feature stands; it is compiled once and shared by the
-batch, streaming and online drivers.
+of it. Groups come in *stages*: one whose key is itself looked up stands after the stage that looks it up. The plan
+is compiled once and shared by the batch, streaming and online drivers.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 
 from hindcast.columns import Column, Frame
-from hindcast.errors import ConfigError, DataError
-from hindcast.expressions import Expression
+from hindcast.errors import ConfigError
 from hindcast.facts.table import Table
-from hindcast.features.definitions import AGGREGATES, Latest, Request, Transform, Window, transform
-from hindcast.values import Floats, Ints, digest
+from hindcast.features.definitions import Enriched, Latest, Request, Transform, Window, transform
+from hindcast.features.graph import Neighbours
+from hindcast.features.group import Group, make_group
+from hindcast.values import digest
 
-__all__ = ["FeaturePlan", "Group"]
+__all__ = ["FanOut", "Feature", "FeaturePlan", "Stage"]
 
-Feature = Request | Latest | Window | Transform | Callable[..., Any]
-
-
-@dataclass(frozen=True)
-class Slot:
-    """A column of facts as the fold sees it: floats, or codes of texts, or 1 where `column` is None."""
-
-    column: str | None
-    where: Expression | None
-    present: bool
-    """Only whether there is a value counts (the count of a text column)."""
+Definition = Request | Latest | Window | Transform | Neighbours
+Feature = Definition | Callable[..., Any]
 
 
 @dataclass(frozen=True)
-class Group:
-    """Everything asked of one table under one key.
+class FanOut:
+    """A mean of what is looked up for each value of a list: a feature of an entity's neighbours."""
 
-    Attributes
-    ----------
-    spec : int64 array
-        What :mod:`hindcast.features.kernel` needs to know.
-    names : tuple of str
-        The group's features, in the order of the fold's outputs.
-    """
+    name: str
+    members: str
+    """The list-valued feature whose values are looked up."""
+    group: Group
+    """One latest feature, keyed by such a value."""
 
-    table: Table
-    by: tuple[tuple[str, str], ...]
-    own: bool
-    slots: tuple[Slot, ...]
-    spec: Ints
-    names: tuple[str, ...]
-    texts: tuple[int | None, ...]
-    """For each output the slot whose codes it gives, where it may be a text."""
+    def gathered(self, members: Column, look_up: Callable[[Frame, np.ndarray], Column]) -> Column:
+        """The mean per row; `look_up` answers a frame of keys, each with the row that asks."""
+        lists = members.objects()
+        rows = np.repeat(np.arange(len(lists)), [len(found) if found else 0 for found in lists])
+        values = [value for found in lists if found for value in found]
+        found = look_up(Frame({self.group.by[0][0]: Column.of(values)}, len(values)), rows).floats()
+        known = ~np.isnan(found)
+        counts = np.bincount(rows[known], minlength=len(lists))
+        ends = np.cumsum(np.bincount(rows, minlength=len(lists)))
+        means = np.full(len(lists), np.nan)
+        for row in np.flatnonzero(counts):
+            mine = found[ends[row - 1] if row else 0 : ends[row]]
+            means[row] = math.fsum(mine[~np.isnan(mine)]) / counts[row]
+        return Column("number", means)
 
-    def fact_columns(self) -> set[str]:
-        """The table's columns that this group reads."""
-        found = {column for _, column in self.by}
-        for slot in self.slots:
-            found |= {slot.column} if slot.column else set()
-            found |= slot.where.names if slot.where else set()
-        return found
 
-    def values(self, frame: Mapping[str, Column], length: int, vocabularies: list[Any]) -> Floats:
-        """The facts' (or requests' own) columns as floats, shape (slots, length).
+@dataclass(frozen=True)
+class Stage:
+    """What can be answered at once: groups, then what fans out from them, then transforms, in order."""
 
-        `vocabularies`, one entry per slot, gets a function from codes to texts where the slot holds a text.
-        """
-        result = np.empty((len(self.slots), length), dtype=np.float64)
-        for at, slot in enumerate(self.slots):
-            if slot.column is None:
-                result[at] = 1.0
-            else:
-                column = frame[slot.column]
-                if slot.present:
-                    result[at] = np.where(column.present(), 1.0, np.nan)
-                elif column.kind == "text":
-                    coder = vocabularies[at]
-                    result[at] = coder(column) if coder is not None else np.nan
-                else:
-                    try:
-                        result[at] = column.floats()
-                    except DataError as error:
-                        raise DataError(f"table {self.table.name!r}: {error}", column=slot.column) from None
-            if slot.where is not None:
-                result[at, ~slot.where.holds(frame)] = np.nan
-        return result
+    groups: tuple[Group, ...]
+    fans: tuple[FanOut, ...]
+    transforms: tuple[Transform, ...]
 
 
 @dataclass(frozen=True)
@@ -98,26 +72,28 @@ class FeaturePlan:
     ----------
     names : tuple of str
         The features, in the order of their declaration.
-    groups : tuple of Group
-    transforms : tuple of Transform
-        In an order in which each one's inputs come before it.
+    stages : tuple of Stage
+        In the order in which they can be answered.
+    definitions : tuple
+        What was declared.
     request_columns : tuple of str
         The columns a request must bring: request features, keys, transforms' inputs.
     tables : mapping of str to Table
         The tables whose facts the features read.
     identity : str
         Digest of what all features mean.
+    origins : mapping of str to str
+        What each feature is, and of which table.
     """
 
     names: tuple[str, ...]
-    groups: tuple[Group, ...]
-    transforms: tuple[Transform, ...]
+    stages: tuple[Stage, ...]
+    definitions: tuple[Definition, ...]
     request_columns: tuple[str, ...]
     tables: Mapping[str, Table]
     target: Table | None
     identity: str
     origins: Mapping[str, str]
-    """What each feature is: request, latest, window or transform, and of which table."""
 
     @staticmethod
     def compile(features: Sequence[Feature], *, target: Table | None = None) -> FeaturePlan:
@@ -126,54 +102,27 @@ class FeaturePlan:
         Raises
         ------
         ConfigError
-            For two features of one name, a cycle of transforms, a window that counts the request's own fact
-            over another table than the target's.
+            For two features of one name, features that need each other in a circle, a window that counts the
+            request's own fact over another table than the target's.
         """
-        made = [f if isinstance(f, Request | Latest | Window | Transform) else transform(f) for f in features]
-        names: list[str] = []
-        origins: dict[str, str] = {}
-        tables: dict[str, Table] = {}
-        grouped: dict[tuple[str, tuple[tuple[str, str], ...], bool, bool], list[Latest | Window]] = {}
-        transforms: dict[str, Transform] = {}
-        asked: dict[str, None] = {}
-        for feature in made:
-            if isinstance(feature, Request):
-                given = [(column, "request") for column in feature.columns]
-                asked.update(dict.fromkeys(feature.columns))
-            elif isinstance(feature, Transform):
-                given = [(feature.name, "transform")]
-                transforms[feature.name] = feature
-            else:
-                table = feature.table
-                if tables.setdefault(table.name, table).describe() != table.describe():
-                    raise ConfigError(f"two different tables are called {table.name!r}; give each its own name.")
-                if isinstance(feature, Window):
-                    if feature.own and (target is None or table.name != target.name or not table.key):
-                        raise ConfigError(
-                            f"window({table.name}): closed='right' adds the request's own fact, so it needs "
-                            "the target's own table, with a key."
-                        )
-                    given = [(name, f"window of {table.name}") for name, _, _ in feature.names()]
-                else:
-                    given = [(name, f"latest of {table.name}") for name in feature.names()]
-                own = isinstance(feature, Window) and feature.own
-                grouped.setdefault((table.name, feature.by, own, isinstance(feature, Latest)), []).append(feature)
-                asked.update(dict.fromkeys(column for column, _ in feature.by))
-                if isinstance(feature, Window) and feature.own:
-                    read = [*(table.key or ()), feature.column, *(feature.where.names if feature.where else ())]
-                    asked.update(dict.fromkeys(sorted({column for column in read if column})))
-            for name, origin in given:
-                if name in origins:
-                    raise ConfigError(
-                        f"two features are called {name!r} ({origins[name]}, {origin}); use name= on one."
-                    )
-                names.append(name)
-                origins[name] = origin
-        order: list[Transform] = []
-        _sort(transforms, origins, asked, order)
-        groups = tuple(_group(tables[t], by, own, members) for (t, by, own, _), members in grouped.items())
-        identity = digest({"features": [f.describe() for f in made], "target": target.describe() if target else None})
-        return FeaturePlan(tuple(names), groups, tuple(order), tuple(asked), tables, target, identity, origins)
+        kinds = Request | Latest | Window | Transform | Neighbours
+        made = tuple(f if isinstance(f, kinds) else transform(f) for f in features)
+        return _Compiler(made, target).plan()
+
+    @cached_property
+    def groups(self) -> tuple[Group, ...]:
+        """All groups, stage by stage."""
+        return tuple(group for stage in self.stages for group in stage.groups)
+
+    @cached_property
+    def transforms(self) -> tuple[Transform, ...]:
+        """All transforms; each one's inputs come before it."""
+        return tuple(step for stage in self.stages for step in stage.transforms)
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether every key comes with the request and nothing fans out: one stage."""
+        return len(self.stages) <= 1 and not any(stage.fans for stage in self.stages)
 
     def describe(self) -> dict[str, Any]:
         return {"identity": self.identity, "names": list(self.names), "origins": dict(self.origins)}
@@ -181,19 +130,44 @@ class FeaturePlan:
     def columns_of(self, table: str) -> list[str]:
         """The columns of `table` that the features read, sorted; the key that corrections need included."""
         found = set(self.tables[table].key or ())
-        for group in self.groups:
+        for group in self._readers():
             if group.table.name == table:
-                found |= group.fact_columns()
+                found |= group.fact_columns() - {name for lookup in group.lookups for name in lookup.names()}
+                found |= {asked for lookup in group.lookups for asked, _ in lookup.by}
+            for lookup in group.lookups:
+                if lookup.table.name == table:
+                    found |= {*lookup.columns, *(column for _, column in lookup.by)}
         return sorted(found)
 
-    def finish(self, requests: Frame, looked_up: Mapping[str, Column]) -> Frame:
-        """All features in order, from the requests' columns and the folds' answers; transforms run here."""
-        columns: dict[str, Column] = dict(looked_up)
-        for step in self.transforms:
-            arguments = {}
-            for name in step.inputs:
-                column = columns[name] if name in columns else requests[name]
-                arguments[name] = column.array()
+    def part(self, groups: Sequence[Group]) -> FeaturePlan:
+        """A plan of these groups alone, whose keys come with the request: no transforms, no request features."""
+        names = tuple(name for group in groups for name in group.names)
+        asked: dict[str, None] = {}
+        for group in groups:
+            asked.update(dict.fromkeys(column for column, _ in group.by))
+            if group.own:
+                own = {column for slot in group.slots for column in (slot.column, slot.given) if column}
+                conditions = {column for slot in group.slots if slot.where for column in slot.where.names}
+                asked.update(dict.fromkeys(sorted(own | conditions | set(group.table.keys))))
+        lone = FeaturePlan(names, (Stage(tuple(groups), (), ()),), (), tuple(asked), self.tables, self.target, "", {})
+        read = {group.table.name for group in groups}
+        read |= {lookup.table.name for group in groups for lookup in group.lookups}
+        return replace(
+            lone,
+            tables={name: table for name, table in self.tables.items() if name in read},
+            identity=digest({"plan": self.identity, "names": list(names)}),
+            origins={name: self.origins.get(name, "hidden") for name in names},
+        )
+
+    def _readers(self) -> Iterator[Group]:
+        for stage in self.stages:
+            yield from stage.groups
+            yield from (fan.group for fan in stage.fans)
+
+    def transformed(self, steps: Sequence[Transform], requests: Frame, columns: dict[str, Column]) -> None:
+        """Run row transforms and add their columns."""
+        for step in steps:
+            arguments = {name: (columns[name] if name in columns else requests[name]).array() for name in step.inputs}
             result = np.asarray(step.function(**arguments))
             if result.shape != (len(requests),):
                 raise ConfigError(
@@ -201,83 +175,181 @@ class FeaturePlan:
                     "it must give one value per row."
                 )
             made = Column.of(result)
-            columns[step.name] = made if made.kind in ("text", "time") else made.as_kind("number")
-        return Frame({n: columns[n] if n in columns else _asked(requests[n]) for n in self.names}, len(requests))
+            columns[step.name] = made if made.kind in ("text", "time", "list") else made.as_kind("number")
+
+    def finish(self, requests: Frame, looked_up: Mapping[str, Column]) -> Frame:
+        """All features in order, from the requests' columns and the folds' answers; what is missing is transformed."""
+        columns = dict(looked_up)
+        self.transformed([step for step in self.transforms if step.name not in columns], requests, columns)
+        return Frame({n: columns[n] if n in columns else as_feature(requests[n]) for n in self.names}, len(requests))
 
 
-def _asked(column: Column) -> Column:
-    return column if column.kind in ("text", "time") else column.as_kind("number")
+def as_feature(column: Column) -> Column:
+    """A request's column as the feature of its name: a number, text or time."""
+    return column if column.kind in ("text", "time", "list") else column.as_kind("number")
 
 
-def _sort(
-    transforms: Mapping[str, Transform], origins: Mapping[str, str], asked: dict[str, None], order: list[Transform]
-) -> None:
-    """Depth first, so that a transform stands after its inputs; what is no feature is asked of the request."""
-    done: set[str] = set()
+class _Compiler:
+    """Names, stages and groups of some definitions."""
 
-    def visit(name: str, path: tuple[str, ...]) -> None:
-        if name in path:
-            raise ConfigError(f"feature functions need each other in a circle: {' -> '.join([*path, name])}.")
-        if name in done:
-            return
-        for needed in transforms[name].inputs:
-            if needed in transforms:
-                visit(needed, (*path, name))
-            elif needed not in origins:
-                asked.setdefault(needed)
-        done.add(name)
-        order.append(transforms[name])
+    def __init__(self, made: tuple[Definition, ...], target: Table | None) -> None:
+        self.made, self.target = made, target
+        self.origins: dict[str, str] = {}
+        self.tables: dict[str, Table] = {}
+        self.asked: dict[str, None] = {}
+        self.hidden: list[Window] = []
+        self.of_name: dict[str, Definition] = {}
+        self.stage_of: dict[str, int] = {}
 
-    for name in transforms:
-        visit(name, ())
-
-
-def _group(table: Table, by: tuple[tuple[str, str], ...], own: bool, members: Iterable[Latest | Window]) -> Group:
-    slots: dict[Slot, int] = {}
-    windows: dict[tuple[int, int], int] = {}
-    wedges: dict[tuple[int, int, int], int] = {}
-    sums: dict[tuple[int, int, int], int] = {}
-    outputs: list[tuple[int, int, int, int, int]] = []
-    names: list[str] = []
-    texts: list[int | None] = []
-    retain, latest_kept = 0, False
-
-    def slot(column: str | None, where: Expression | None = None, present: bool = False) -> int:
-        return slots.setdefault(Slot(column, where, present), len(slots))
-
-    for member in members:
-        if isinstance(member, Latest):
-            for name, column in zip(member.names(), member.columns, strict=True):
-                at = slot(column)
-                age = -1 if member.max_age_us is None else member.max_age_us
-                outputs.append((AGGREGATES["latest"], 0, at, age, int(member.ahead)))
+    def plan(self) -> FeaturePlan:
+        names: list[str] = []
+        for definition in self.made:
+            for name, origin in self._names(definition):
+                if name in self.origins:
+                    raise ConfigError(
+                        f"two features are called {name!r} ({self.origins[name]}, {origin}); use name= on one."
+                    )
                 names.append(name)
-                texts.append(at)
-            if member.max_age_us is not None:
-                retain = max(retain, member.max_age_us) if retain >= 0 else retain
-            elif table.key:
-                retain = -1  # a retraction may bring any older fact back
+                self.origins[name] = origin
+                self.of_name[name] = definition
+        for definition in self.made:
+            self._check(definition)
+        for definition in self.made:
+            self._ask(definition)
+        stages = self._stages()
+        identity = digest(
+            {
+                "features": [d.describe() for d in self.made],
+                "target": self.target.describe() if self.target else None,
+            }
+        )
+        return FeaturePlan(
+            tuple(names), stages, self.made, tuple(self.asked), self.tables, self.target, identity, self.origins
+        )
+
+    def _names(self, definition: Definition) -> list[tuple[str, str]]:
+        if isinstance(definition, Request):
+            return [(column, "request") for column in definition.columns]
+        if isinstance(definition, Transform):
+            return [(definition.name, "transform")]
+        if isinstance(definition, Neighbours):
+            return [(definition.name, f"neighbours of {definition.members.table.name}")]
+        kind = "window" if isinstance(definition, Window) else "latest"
+        return [(name, f"{kind} of {definition.table.name}") for name in definition.names()]
+
+    def _check(self, definition: Definition) -> None:
+        """Learn which tables are read, and that one name means one table."""
+        for reader in self._readers(definition):
+            table = reader.table
+            source = table.table if isinstance(table, Enriched) else table
+            if self.tables.setdefault(source.name, source).describe() != source.describe():
+                raise ConfigError(f"two different tables are called {source.name!r}; give each its own name.")
+            if isinstance(table, Enriched):
+                for lookup in table.lookups:
+                    if isinstance(lookup.table, Enriched):
+                        raise ConfigError(
+                            f"enrich({table.name}): a lookup of an enriched table is one step too many; look up "
+                            f"from {lookup.table.name} itself."
+                        )
+                    self._check(lookup)
+            of_target = self.target is not None and source.name == self.target.name and bool(source.key)
+            if isinstance(reader, Window) and reader.own and (not of_target or isinstance(table, Enriched)):
+                raise ConfigError(
+                    f"window({table.name}): closed='right' adds the request's own fact, so it needs the target's own "
+                    "table, with a key, as it is."
+                )
+
+    @staticmethod
+    def _readers(definition: Definition) -> tuple[Latest | Window, ...]:
+        if isinstance(definition, Neighbours):
+            return definition.members, definition.of
+        return (definition,) if isinstance(definition, Latest | Window) else ()
+
+    def _is_feature(self, name: str) -> bool:
+        return self.origins.get(name, "request") != "request"
+
+    def _ask(self, definition: Definition) -> None:
+        """What a request must bring for it."""
+        if isinstance(definition, Request):
+            self.asked.update(dict.fromkeys(definition.columns))
+        elif isinstance(definition, Transform):
+            self.asked.update(dict.fromkeys(n for n in definition.inputs if not self._is_feature(n)))
+        else:
+            reader = definition.members if isinstance(definition, Neighbours) else definition
+            self.asked.update(dict.fromkeys(n for n, _ in reader.by if not self._is_feature(n)))
+            if isinstance(reader, Window) and reader.own:
+                weights = [aggregate.weight for aggregate in reader.aggregates]
+                read = [*reader.table.keys, reader.column, *weights, *(reader.where.names if reader.where else ())]
+                self.asked.update(dict.fromkeys(sorted({column for column in read if column})))
+
+    def _stage(self, name: str, path: tuple[str, ...] = ()) -> int:
+        """The stage after which a feature has its value."""
+        if name in path:
+            raise ConfigError(f"features need each other in a circle: {' -> '.join([*path, name])}.")
+        if not self._is_feature(name):
+            return -1
+        if name not in self.stage_of:
+            definition = self.of_name[name]
+            if isinstance(definition, Transform):
+                stage = max([0, *(self._stage(n, (*path, name)) for n in definition.inputs)])
+            elif isinstance(definition, Neighbours):
+                stage = 1 + max(self._stage(n, (*path, name)) for n, _ in definition.members.by)
             else:
-                latest_kept = True
-            continue
-        only_counts = member.column is not None and set(member.aggregates) == {"count"}
-        for name, aggregate, span in member.names():
-            lo, hi, _ = member.spans[span]
-            w = windows.setdefault((lo, hi), len(windows))
-            v = slot(member.column, member.where, only_counts)
-            first = second = 0
-            if aggregate in ("min", "max"):
-                first = wedges.setdefault((w, v, 1 if aggregate == "max" else -1), len(wedges))
-            elif aggregate in ("sum", "mean", "std"):
-                first = sums.setdefault((w, v, 1), len(sums))
-                if aggregate == "std":
-                    second = sums.setdefault((w, v, 2), len(sums))
-            outputs.append((AGGREGATES[aggregate], w, v, first, second))
-            names.append(name)
-            texts.append(None)
-            retain = max(retain, lo) if retain >= 0 else retain
-    start = table.start_us if table.start_us is not None else -(1 << 62)
-    head = [len(slots), len(windows), len(wedges), len(sums), len(outputs), retain, int(latest_kept), start]
-    tables = [n for rows in (windows, wedges, sums, outputs) for row in rows for n in row]
-    spec = np.array(head + tables, dtype=np.int64)
-    return Group(table, by, own, tuple(slots), spec, tuple(names), tuple(texts))
+                assert not isinstance(definition, Request)
+                stage = max([0, *(1 + self._stage(n, (*path, name)) for n, _ in definition.by)])
+            self.stage_of[name] = stage
+        return self.stage_of[name]
+
+    def _stages(self) -> tuple[Stage, ...]:
+        grouped: dict[tuple[int, str, tuple[tuple[str, str], ...], bool, bool], list[Latest | Window]] = {}
+        fans: dict[int, list[Neighbours]] = {}
+        steps: dict[int, list[Transform]] = {}
+        for definition in self.made:
+            if isinstance(definition, Transform):
+                continue
+            if isinstance(definition, Neighbours):
+                fans.setdefault(self._stage(definition.name), []).append(definition)
+            for reader in self._readers(definition)[:1]:
+                stage = max([0, *(1 + self._stage(n) for n, _ in reader.by)])
+                own = isinstance(reader, Window) and reader.own
+                place = (stage, digest(reader.table.describe()), reader.by, own, isinstance(reader, Latest))
+                members = grouped.setdefault(place, [])
+                if reader not in members:
+                    members.append(reader)
+        for step in self._ordered():
+            steps.setdefault(self._stage(step.name), []).append(step)
+        made: dict[int, list[Group]] = {}
+        for (stage, _, by, own, _), members in grouped.items():
+            made.setdefault(stage, []).append(make_group(members[0].table, by, own, members, stage))
+        count = 1 + max([-1, *made, *fans, *steps])
+        return tuple(
+            Stage(
+                tuple(made.get(at, ())),
+                tuple(
+                    FanOut(fan.name, fan.members.names()[0], make_group(fan.of.table, fan.of.by, False, [fan.of], at))
+                    for fan in fans.get(at, ())
+                ),
+                tuple(steps.get(at, ())),
+            )
+            for at in range(count)
+        )
+
+    def _ordered(self) -> list[Transform]:
+        """Depth first, so that a transform stands after its inputs."""
+        order: list[Transform] = []
+        done: set[str] = set()
+
+        def visit(name: str) -> None:
+            definition = self.of_name.get(name)
+            if name in done or not isinstance(definition, Transform):
+                return
+            done.add(name)
+            self._stage(name)  # refuses a circle
+            for needed in definition.inputs:
+                visit(needed)
+            order.append(definition)
+
+        for definition in self.made:
+            if isinstance(definition, Transform):
+                visit(definition.name)
+        return order

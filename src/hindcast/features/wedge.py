@@ -11,7 +11,7 @@ import math
 
 from numba import njit
 
-from hindcast.features.layout import CAP, FOLD_HEAD, SPEC_HEAD, WEDGES, WINDOWS, fixed_length
+from hindcast.features.layout import CAP, WEDGE_AT, WEDGE_WIDTH, WEDGES, fixed_length, value_start, wedge_heads
 from hindcast.values import Floats, Ints
 
 __all__ = ["wedge_append", "wedge_insert", "wedge_remove"]
@@ -20,14 +20,15 @@ __all__ = ["wedge_append", "wedge_insert", "wedge_remove"]
 @njit(cache=True, nogil=True)
 def wedge_append(spec: Ints, ints: Ints, floats: Floats, wedge: int, position: int) -> None:
     """The newest fact of a window takes its place at the end of a wedge; what it outdoes goes."""
-    w, m, cap = spec[WINDOWS], spec[WEDGES], ints[CAP]
-    table = SPEC_HEAD + 2 * w + 3 * wedge
-    values, sign = spec[table + 1] * cap, spec[table + 2]
+    m, cap = spec[WEDGES], ints[CAP]
+    row = spec[WEDGE_AT] + WEDGE_WIDTH * wedge
+    values, sign = value_start(spec) + spec[row] * cap, spec[row + 1]
     x = floats[values + position]
     if math.isnan(x):
         return
     base = fixed_length(spec) + (3 + wedge) * cap
-    heads, tails = FOLD_HEAD + 2 * w, FOLD_HEAD + 2 * w + m
+    heads = wedge_heads(spec)
+    tails = heads + m
     head, tail = ints[heads + wedge], ints[tails + wedge]
     while tail > head and sign * floats[values + ints[base + tail - 1]] <= sign * x:
         tail -= 1
@@ -43,9 +44,10 @@ def wedge_append(spec: Ints, ints: Ints, floats: Floats, wedge: int, position: i
 @njit(cache=True, nogil=True)
 def _splice(spec: Ints, ints: Ints, wedge: int, start: int, stop: int, count: int) -> int:
     """Make room for `count` entries in place of entries start..stop of a wedge; gives where they start now."""
-    w, m, cap = spec[WINDOWS], spec[WEDGES], ints[CAP]
+    m, cap = spec[WEDGES], ints[CAP]
     base = fixed_length(spec) + (3 + wedge) * cap
-    heads, tails = FOLD_HEAD + 2 * w, FOLD_HEAD + 2 * w + m
+    heads = wedge_heads(spec)
+    tails = heads + m
     head, tail = ints[heads + wedge], ints[tails + wedge]
     if tail + count - (stop - start) > cap:
         for i in range(head, tail):
@@ -66,9 +68,10 @@ def _splice(spec: Ints, ints: Ints, wedge: int, start: int, stop: int, count: in
 @njit(cache=True, nogil=True)
 def _first_from(spec: Ints, ints: Ints, wedge: int, position: int) -> int:
     """The first entry of a wedge whose fact stands at `position` or later."""
-    w, m, cap = spec[WINDOWS], spec[WEDGES], ints[CAP]
+    m, cap = spec[WEDGES], ints[CAP]
     base = fixed_length(spec) + (3 + wedge) * cap
-    low, high = ints[FOLD_HEAD + 2 * w + wedge], ints[FOLD_HEAD + 2 * w + m + wedge]
+    heads = wedge_heads(spec)
+    low, high = ints[heads + wedge], ints[heads + m + wedge]
     while low < high:
         middle = (low + high) // 2
         if ints[base + middle] < position:
@@ -81,21 +84,22 @@ def _first_from(spec: Ints, ints: Ints, wedge: int, position: int) -> int:
 @njit(cache=True, nogil=True)
 def wedge_insert(spec: Ints, ints: Ints, floats: Floats, wedge: int, position: int, inside: bool) -> None:
     """A fact was inserted at `position` (those from there on moved up by one); `inside` the window or before it."""
-    w, m, cap = spec[WINDOWS], spec[WEDGES], ints[CAP]
+    m, cap = spec[WEDGES], ints[CAP]
     base = fixed_length(spec) + (3 + wedge) * cap
     at = _first_from(spec, ints, wedge, position)
-    tail = ints[FOLD_HEAD + 2 * w + m + wedge]
+    heads = wedge_heads(spec)
+    tail = ints[heads + m + wedge]
     for i in range(at, tail):
         ints[base + i] += 1
     if not inside:
         return
-    table = SPEC_HEAD + 2 * w + 3 * wedge
-    values, sign = spec[table + 1] * cap, spec[table + 2]
+    row = spec[WEDGE_AT] + WEDGE_WIDTH * wedge
+    values, sign = value_start(spec) + spec[row] * cap, spec[row + 1]
     x = floats[values + position]
     if math.isnan(x) or (at < tail and sign * floats[values + ints[base + at]] >= sign * x):
         return
     start = at
-    head = ints[FOLD_HEAD + 2 * w + wedge]
+    head = ints[heads + wedge]
     while start > head and sign * floats[values + ints[base + start - 1]] <= sign * x:
         start -= 1
     start = _splice(spec, ints, wedge, start, at, 1)
@@ -105,12 +109,13 @@ def wedge_insert(spec: Ints, ints: Ints, floats: Floats, wedge: int, position: i
 @njit(cache=True, nogil=True)
 def wedge_remove(spec: Ints, ints: Ints, floats: Floats, wedge: int, position: int, first: int) -> None:
     """The fact at `position` is about to go (those after it move down by one); `first` is the window's lo."""
-    w, m, cap = spec[WINDOWS], spec[WEDGES], ints[CAP]
+    m, cap = spec[WEDGES], ints[CAP]
     base = fixed_length(spec) + (3 + wedge) * cap
-    table = SPEC_HEAD + 2 * w + 3 * wedge
-    values, sign = spec[table + 1] * cap, spec[table + 2]
+    row = spec[WEDGE_AT] + WEDGE_WIDTH * wedge
+    values, sign = value_start(spec) + spec[row] * cap, spec[row + 1]
     at = _first_from(spec, ints, wedge, position)
-    head, tail = ints[FOLD_HEAD + 2 * w + wedge], ints[FOLD_HEAD + 2 * w + m + wedge]
+    heads = wedge_heads(spec)
+    head, tail = ints[heads + wedge], ints[heads + m + wedge]
     stop = at
     if at < tail and ints[base + at] == position:
         stop = at + 1
@@ -136,5 +141,5 @@ def wedge_remove(spec: Ints, ints: Ints, floats: Floats, wedge: int, position: i
                 best, none = x, False
                 ints[base + place] = q
                 place -= 1
-    for i in range(stop, ints[FOLD_HEAD + 2 * w + m + wedge]):
+    for i in range(stop, ints[heads + m + wedge]):
         ints[base + i] -= 1

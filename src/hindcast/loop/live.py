@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from hindcast.columns import Column, Frame
 from hindcast.facts.facts import Facts
-from hindcast.features.versions import joint_codes
+from hindcast.features.entities import joint_codes
 from hindcast.loop.history import History
 from hindcast.loop.trainer import Trained, Trainer
 from hindcast.models import Model

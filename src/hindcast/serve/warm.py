@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from hindcast.columns import Kind
-from hindcast.features import kernel
+from hindcast.columns import Column, Kind
 from hindcast.features.online import OnlineFeatures
+from hindcast.features.pool import Pool
 from hindcast.models import Model
 from hindcast.serve.predictor import Predictor
 
@@ -28,13 +28,12 @@ def warm_features(online: OnlineFeatures) -> None:
     """Load the compiled kernels, by one fact in a fold that nobody reads."""
     one = np.zeros(1, dtype=np.int64)
     for group in online.plan.groups:
-        ints, floats = kernel.new_fold(group.spec, 8)
-        kernel.advance(group.spec, ints, floats, 0)
+        pool = Pool(group.spec, 1)
         values = np.zeros((len(group.slots), 1))
-        ints, floats = kernel.feed(group.spec, ints, floats, one, one, one, values, one)
-        kernel.kill(group.spec, ints, floats, 0, 0, 0)
-        out, ages = np.empty(len(group.names)), np.empty(len(group.names), dtype=np.int64)
-        kernel.read(group.spec, ints, floats, group.own, 0, values[:, 0].copy(), out, ages)
+        pool.feed(pool.ids({"key": Column("integer", one)}, ["key"], 1), 0, one, one, one, values)
+        out, ages = np.empty(group.cells), np.empty(len(group.readings), dtype=np.int64)
+        pool.read(0, 0, group.own, 0, values[:, 0].copy(), out, ages)
+        pool.kill(0, 0, 0, 0)
 
 
 def warm_request(online: OnlineFeatures, predictor: Predictor, now_us: int) -> None:

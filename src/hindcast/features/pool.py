@@ -1,0 +1,439 @@
+"""A pool: the folds of all entities of a group in two long arrays, so that compiled code walks over them.
+
+A fold that outgrows its place moves to the end of the pool; when half of the pool is left behind, the rest moves up.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numba import njit
+
+from hindcast.columns import Column
+from hindcast.features.kernel import advance, kill, push
+from hindcast.features.layout import CAP, FAR, NOW, WIDE, fold_lengths, new_fold
+from hindcast.features.read import collect, read
+from hindcast.values import Floats, Ints
+
+__all__ = ["Index", "Pool"]
+
+Key = tuple[Any, ...]
+_ROOM = 4
+"""A new fold has room for so many facts."""
+
+
+class Index:
+    """Numbers entities from 0 as they come: by column, compiled, or one key at a time."""
+
+    def __init__(self, width: int) -> None:
+        self.width = width
+        self.keys: list[Key] = []
+        self._ids: dict[Key, int] = {}
+        self._words: list[dict[str, int]] = [{} for _ in range(width)]
+        self._known: tuple[Any, Any] = (None, None)
+        # compiled tables: one per column but the first, which pair (so far, next) into one number; and one for the ids
+        self._pairs = [_Table() for _ in range(max(width - 1, 0))]
+        self._table = _Table()
+
+    def __len__(self) -> int:
+        return len(self.keys)
+
+    def find(self, key: Key) -> int:
+        """The number of a key, or -1."""
+        return self._ids.get(key, -1)
+
+    def add(self, key: Key) -> int:
+        """The number of a key, which may be new. All its values must be there."""
+        at = self._ids.get(key)
+        return self.of([Column.of([value]) for value in key], 1)[0].item() if at is None else at
+
+    def of(self, columns: list[Column], length: int) -> Ints:
+        """The number of each row's key, -1 where a part of it is null; shape (length,)."""
+        if not columns:
+            if length and not self.keys:
+                self._meet([()])
+            return np.zeros(length, dtype=np.int64)
+        if any(column.kind == "number" for column in columns):
+            return self._one_by_one(columns)
+        known = columns[0].present()
+        codes = self._codes(0, columns[0])
+        for at, column in enumerate(columns[1:]):
+            known = known & column.present()
+            left = self._pairs[at].number(codes, known)
+            codes = (left << 32) | self._pairs[at].right(self._codes(at + 1, column), known)
+        before = len(self._table)
+        ids = self._table.number(codes, known)
+        if len(self._table) > before:
+            fresh, first = np.unique(ids[ids >= before], return_index=True)
+            rows = np.flatnonzero(ids >= before)[first]
+            assert len(fresh) == len(self._table) - before
+            parts = [column.take(rows).objects().tolist() for column in columns]
+            self._meet(list(zip(*parts, strict=True)))
+        return ids
+
+    def _meet(self, keys: list[Key]) -> None:
+        for key in keys:
+            self._ids[key] = len(self.keys)
+            self.keys.append(key)
+
+    def _one_by_one(self, columns: list[Column]) -> Ints:
+        """Fractions as keys are rare: found by Python, in which 5 and 5.0 are one key."""
+        parts = [column.objects().tolist() for column in columns]
+        ids = np.full(len(parts[0]), -1, dtype=np.int64)
+        for row, key in enumerate(zip(*parts, strict=True)):
+            if None not in key:
+                at = self._ids.get(key)
+                if at is None:
+                    whole = tuple(int(part) if isinstance(part, float) and part.is_integer() else part for part in key)
+                    at = len(self.keys)
+                    self._meet([whole])
+                ids[row] = at
+        return ids
+
+    def _codes(self, at: int, column: Column) -> Ints:
+        if column.kind != "text":
+            return column.values.astype(np.int64, copy=False)
+        words = self._words[at]
+        assert column.vocabulary is not None
+        recode = np.array([words.setdefault(word, len(words)) for word in column.vocabulary] + [-1], dtype=np.int64)
+        codes: Ints = recode[column.values]
+        return codes
+
+
+class _Table:
+    """Whole numbers numbered from 0 as they come: open addressing."""
+
+    def __init__(self) -> None:
+        self.slots = np.full(16, -1, dtype=np.int64)
+        self.values = np.empty(8, dtype=np.int64)
+        self.count = 0
+        self._second: _Table | None = None
+
+    def __len__(self) -> int:
+        return self.count
+
+    def number(self, values: Ints, known: Any) -> Ints:
+        """The number of each value; -1 where not known."""
+        ids = np.empty(len(values), dtype=np.int64)
+        self.slots, self.values, self.count = _numbered(self.slots, self.values, self.count, values, known, ids)
+        return ids
+
+    def right(self, values: Ints, known: Any) -> Ints:
+        """The same for the other half of a pair."""
+        if self._second is None:
+            self._second = _Table()
+        return self._second.number(values, known)
+
+
+@njit(cache=True, nogil=True)
+def _slot(slots: np.ndarray, keys: np.ndarray, value: int) -> int:
+    mask = len(slots) - 1
+    at = np.int64((np.uint64(value) * np.uint64(0x9E3779B97F4A7C15)) >> np.uint64(22)) & mask
+    while slots[at] >= 0 and keys[slots[at]] != value:
+        at = (at + 1) & mask
+    return int(at)
+
+
+@njit(cache=True, nogil=True)
+def _numbered(
+    slots: np.ndarray, keys: np.ndarray, count: int, values: np.ndarray, known: np.ndarray, ids: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, int]:
+    for i in range(len(values)):
+        if not known[i]:
+            ids[i] = -1
+            continue
+        at = _slot(slots, keys, values[i])
+        if slots[at] < 0:
+            if count == len(keys):
+                more = np.empty(2 * count, dtype=np.int64)
+                more[:count] = keys
+                keys = more
+                slots = np.full(4 * count, -1, dtype=np.int64)
+                for j in range(count):
+                    slots[_slot(slots, keys, keys[j])] = j
+                at = _slot(slots, keys, values[i])
+            slots[at] = count
+            keys[count] = values[i]
+            count += 1
+        ids[i] = slots[at]
+    return slots, keys, count
+
+
+class Pool:
+    """The folds of a group, one per entity.
+
+    Parameters
+    ----------
+    spec : int64 array
+    width : int
+        How many columns the key has.
+    """
+
+    def __init__(self, spec: Ints, width: int) -> None:
+        self.spec, self.index = spec, Index(width)
+        self._ints, self._floats = np.zeros(1024, dtype=np.int64), np.zeros(1024, dtype=np.float64)
+        self._places = np.full((0, 2), -1, dtype=np.int64)  # where each fold begins in the two arrays
+        self._used = np.zeros(4, dtype=np.int64)  # of the two arrays; and what of it is left behind
+
+    def __len__(self) -> int:
+        return len(self.index)
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes in use, the ones left behind included."""
+        return 8 * int(self._used[:2].sum())
+
+    def _grow(self) -> None:
+        """A place for every entity that the index knows."""
+        n = len(self.index)
+        if n > len(self._places):
+            more = np.full((max(n, 2 * len(self._places), 16), 2), -1, dtype=np.int64)
+            more[: len(self._places)] = self._places
+            self._places = more
+
+    def ids(self, frame: Mapping[str, Column], columns: list[str], length: int) -> Ints:
+        """The entities of rows, -1 for none; new ones get a fold when a fact comes."""
+        ids = self.index.of([frame[column] for column in columns], length)
+        self._grow()
+        return ids
+
+    def feed(self, ids: Ints, now: int, events: Ints, knowns: Ints, seqs: Ints, values: Floats) -> None:
+        """Push facts one after another, each into its entity's fold; `values` has shape (V, n)."""
+        self._tidy()
+        self._ints, self._floats = _feed(
+            self.spec, self._ints, self._floats, self._places, self._used, ids, now, events, knowns, seqs, values
+        )
+
+    def kill(self, entity: int, event: int, known: int, seq: int) -> None:
+        """A fact is visible no more."""
+        if entity >= 0 and self._places[entity, 0] >= 0:
+            self._ints, self._floats = _kill(
+                self.spec, self._ints, self._floats, self._places, self._used, entity, event, known, seq
+            )
+
+    def read(
+        self, entity: int, now: int, own: bool, own_event: int, own_values: Floats, out: Floats, ages: Ints
+    ) -> None:
+        """One entity's answers at `now`; -1 is an entity without facts."""
+        self._ints, self._floats = _read(
+            self.spec, self._ints, self._floats, self._places, self._used, entity, now,
+            own, own_event, own_values, out, ages,
+        )  # fmt: skip
+
+    def read_many(self, ids: Ints, now: Ints, out: Floats) -> None:
+        """Answers of many requests, in order of `now`; `out` has shape (n, CELLS)."""
+        self._ints, self._floats = _read_many(
+            self.spec, self._ints, self._floats, self._places, self._used, ids, now, out
+        )
+
+    def follow(self, ids: Ints, events: Ints, knowns: Ints, seqs: Ints, values: Floats, now: Ints, out: Floats) -> None:
+        """Push facts, and after each read its entity at `now`, one moment per fact, rising per entity."""
+        self._tidy()
+        self._ints, self._floats = _follow(
+            self.spec, self._ints, self._floats, self._places, self._used, ids, events, knowns, seqs, values, now, out
+        )
+
+    def collect(self, entity: int, output: int, now: int) -> tuple[Floats, bool]:
+        """The values that a collecting output is made of, and whether the table saw anything, after :meth:`read`."""
+        ints, floats = self.fold(entity)
+        if ints[NOW] < now:
+            ints, floats = advance(self.spec, ints, floats, now)
+        xs, seen = collect(self.spec, ints, floats, output)
+        return xs, bool(seen)
+
+    def fold(self, entity: int) -> tuple[Ints, Floats]:
+        """An entity's fold, a view; an empty one where it has none."""
+        if entity < 0 or self._places[entity, 0] < 0:
+            return new_fold(self.spec, 1)  # type: ignore[no-any-return]
+        i, f = self._places[entity].tolist()
+        lengths = fold_lengths(self.spec, self._ints[i + CAP], self._ints[i + WIDE])
+        return self._ints[i : i + lengths[0]], self._floats[f : f + lengths[1]]
+
+    def put(self, key: Key, ints: Ints, floats: Floats) -> None:
+        """Set the fold of an entity."""
+        entity = self.index.add(key)
+        self._grow()
+        self._ints, self._floats = _put(
+            self.spec, self._ints, self._floats, self._places, self._used, entity, ints, floats
+        )
+
+    def _tidy(self) -> None:
+        """Leave behind what is left behind, when that is half of it all."""
+        if self._used[2] * 2 > self._used[0] and self._used[0] > 1 << 16:
+            self._ints, self._floats = _packed(self.spec, self._ints, self._floats, self._places, self._used)
+
+
+@njit(cache=True, nogil=True)
+def _view(spec: Ints, ints: Ints, floats: Floats, i: int, f: int) -> tuple[Ints, Floats]:
+    a, b = fold_lengths(spec, ints[i + CAP], ints[i + WIDE])
+    return ints[i : i + a], floats[f : f + b]
+
+
+@njit(cache=True, nogil=True)
+def _put(
+    spec: Ints, ints: Ints, floats: Floats, places: Ints, used: Ints, entity: int, fold_ints: Ints, fold_floats: Floats
+) -> tuple[Ints, Floats]:
+    """Put a fold at the end of the pool, and leave the entity's old one behind."""
+    if places[entity, 0] >= 0:
+        a, b = fold_lengths(spec, ints[places[entity, 0] + CAP], ints[places[entity, 0] + WIDE])
+        used[2] += a
+        used[3] += b
+    i, f = used[0], used[1]
+    if i + len(fold_ints) > len(ints):
+        more = np.empty(max(2 * len(ints), i + len(fold_ints)), dtype=np.int64)
+        more[:i] = ints[:i]
+        ints = more
+    if f + len(fold_floats) > len(floats):
+        more_floats = np.empty(max(2 * len(floats), f + len(fold_floats)), dtype=np.float64)
+        more_floats[:f] = floats[:f]
+        floats = more_floats
+    ints[i : i + len(fold_ints)] = fold_ints
+    floats[f : f + len(fold_floats)] = fold_floats
+    places[entity, 0], places[entity, 1] = i, f
+    used[0] += len(fold_ints)
+    used[1] += len(fold_floats)
+    return ints, floats
+
+
+@njit(cache=True, nogil=True)
+def _packed(spec: Ints, ints: Ints, floats: Floats, places: Ints, used: Ints) -> tuple[Ints, Floats]:
+    room_ints, room_floats = max(1024, 2 * (used[0] - used[2])), max(1024, 2 * (used[1] - used[3]))
+    new_ints, new_floats = np.empty(room_ints, dtype=np.int64), np.empty(room_floats, dtype=np.float64)
+    used[:] = 0
+    for entity in range(len(places)):
+        i, f = places[entity]
+        if i >= 0:
+            fold_ints, fold_floats = _view(spec, ints, floats, i, f)
+            places[entity, 0] = -1
+            new_ints, new_floats = _put(spec, new_ints, new_floats, places, used, entity, fold_ints, fold_floats)
+    return new_ints, new_floats
+
+
+@njit(cache=True, nogil=True)
+def _push(
+    spec: Ints,
+    ints: Ints,
+    floats: Floats,
+    places: Ints,
+    used: Ints,
+    entity: int,
+    now: int,
+    event: int,
+    known: int,
+    seq: int,
+    values: Floats,
+    row: int,
+) -> tuple[Ints, Floats]:
+    if places[entity, 0] < 0:
+        empty_ints, empty_floats = new_fold(spec, _ROOM)
+        ints, floats = _put(spec, ints, floats, places, used, entity, empty_ints, empty_floats)
+    fold_ints, fold_floats = _view(spec, ints, floats, places[entity, 0], places[entity, 1])
+    cap, wide = fold_ints[CAP], fold_ints[WIDE]
+    if fold_ints[NOW] < now:
+        fold_ints, fold_floats = advance(spec, fold_ints, fold_floats, now)
+    fold_ints, fold_floats = push(spec, fold_ints, fold_floats, event, known, seq, values, row)
+    if fold_ints[CAP] != cap or fold_ints[WIDE] != wide:
+        ints, floats = _put(spec, ints, floats, places, used, entity, fold_ints, fold_floats)
+    return ints, floats
+
+
+@njit(cache=True, nogil=True)
+def _feed(
+    spec: Ints,
+    ints: Ints,
+    floats: Floats,
+    places: Ints,
+    used: Ints,
+    ids: Ints,
+    now: int,
+    events: Ints,
+    knowns: Ints,
+    seqs: Ints,
+    values: Floats,
+) -> tuple[Ints, Floats]:
+    for row in range(len(ids)):
+        if ids[row] >= 0:
+            ints, floats = _push(
+                spec, ints, floats, places, used, ids[row], now, events[row], knowns[row], seqs[row], values, row
+            )
+    return ints, floats
+
+
+@njit(cache=True, nogil=True)
+def _kill(
+    spec: Ints, ints: Ints, floats: Floats, places: Ints, used: Ints, entity: int, event: int, known: int, seq: int
+) -> tuple[Ints, Floats]:
+    fold_ints, fold_floats = _view(spec, ints, floats, places[entity, 0], places[entity, 1])
+    wide = fold_ints[WIDE]
+    fold_ints, fold_floats = kill(spec, fold_ints, fold_floats, event, known, seq)
+    if fold_ints[WIDE] != wide:
+        ints, floats = _put(spec, ints, floats, places, used, entity, fold_ints, fold_floats)
+    return ints, floats
+
+
+@njit(cache=True, nogil=True)
+def _read(
+    spec: Ints,
+    ints: Ints,
+    floats: Floats,
+    places: Ints,
+    used: Ints,
+    entity: int,
+    now: int,
+    own: bool,
+    own_event: int,
+    own_values: Floats,
+    out: Floats,
+    ages: Ints,
+) -> tuple[Ints, Floats]:
+    if entity < 0 or places[entity, 0] < 0:
+        fold_ints, fold_floats = new_fold(spec, 1)
+        fold_ints, fold_floats = advance(spec, fold_ints, fold_floats, now)
+        read(spec, fold_ints, fold_floats, own, own_event, own_values, out, ages)
+        return ints, floats
+    fold_ints, fold_floats = _view(spec, ints, floats, places[entity, 0], places[entity, 1])
+    wide = fold_ints[WIDE]
+    fold_ints, fold_floats = advance(spec, fold_ints, fold_floats, now)
+    if fold_ints[WIDE] != wide:
+        ints, floats = _put(spec, ints, floats, places, used, entity, fold_ints, fold_floats)
+    read(spec, fold_ints, fold_floats, own, own_event, own_values, out, ages)
+    return ints, floats
+
+
+@njit(cache=True, nogil=True)
+def _read_many(
+    spec: Ints, ints: Ints, floats: Floats, places: Ints, used: Ints, ids: Ints, now: Ints, out: Floats
+) -> tuple[Ints, Floats]:
+    none, no_ages = np.empty(0, dtype=np.float64), np.empty(0, dtype=np.int64)
+    for row in range(len(ids)):
+        ints, floats = _read(spec, ints, floats, places, used, ids[row], now[row], False, FAR, none, out[row], no_ages)
+    return ints, floats
+
+
+@njit(cache=True, nogil=True)
+def _follow(
+    spec: Ints,
+    ints: Ints,
+    floats: Floats,
+    places: Ints,
+    used: Ints,
+    ids: Ints,
+    events: Ints,
+    knowns: Ints,
+    seqs: Ints,
+    values: Floats,
+    now: Ints,
+    out: Floats,
+) -> tuple[Ints, Floats]:
+    none, no_ages = np.empty(0, dtype=np.float64), np.empty(0, dtype=np.int64)
+    for row in range(len(ids)):
+        if ids[row] < 0:
+            out[row] = np.nan
+            continue
+        ints, floats = _push(
+            spec, ints, floats, places, used, ids[row], -FAR, events[row], knowns[row], seqs[row], values, row
+        )
+        ints, floats = _read(spec, ints, floats, places, used, ids[row], now[row], False, FAR, none, out[row], no_ages)
+    return ints, floats
