@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     )
     from hindcast.facts import Table, after, before, files, frame
     from hindcast.features import latest, request, window
+    from hindcast.features.noted import feature
     from hindcast.metrics import Goal
     from hindcast.models import last_label, random, rule, zero_rule
     from hindcast.models.lightgbm import LightGBM as lightgbm
@@ -55,6 +56,7 @@ __all__ = [
     "canary",
     "decreasing",
     "every",
+    "feature",
     "files",
     "frame",
     "fresh",
@@ -108,6 +110,7 @@ _ROOMS: dict[str, tuple[str, ...]] = {
         "slice_floor",
     ),
     "hindcast.facts": ("Table", "after", "before", "files", "frame"),
+    "hindcast.features.noted": ("feature",),
     "hindcast.features": ("latest", "request", "window"),
     "hindcast.metrics": ("Goal",),
     "hindcast.models": ("last_label", "random", "rule", "zero_rule"),

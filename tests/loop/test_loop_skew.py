@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,9 @@ from skew_taxis import START, crowded, live, opened, taxis
 import hindcast as hc
 from hindcast.assemble import open_system
 from hindcast.clock import ReplayClock
-from hindcast.features.meaning import meanings
+from hindcast.expressions import Expression
+from hindcast.features.meaning import digests_of
+from hindcast.features.plan import FeaturePlan
 from hindcast.loop.skew import keep_meanings, kept_meanings, replayed_skew
 from hindcast.testing import DELIVERIES_START, deliveries, deliveries_system
 from hindcast.values import DAY_US, HOUR_US, iso
@@ -172,17 +175,22 @@ def test_what_features_meant_is_noted_once_and_found_again(tmp_path: Path) -> No
     system = taxis()
     keep_meanings(tmp_path, system)
     keep_meanings(tmp_path, system)
-    assert kept_meanings(tmp_path, system.plan.identity) == meanings(system.features)
+    assert kept_meanings(tmp_path, system.plan.identity) == digests_of(system.plan)
     assert kept_meanings(tmp_path, "another") is None
-    assert list(meanings(system.features)) == list(system.plan.names)
+    assert list(digests_of(system.plan)) == list(system.plan.names)
 
 
 def test_a_meaning_covers_what_a_feature_is_computed_from() -> None:
-    before, after = meanings(taxis().features), meanings(taxis(speeds="speed > 40").features)
+    before, after = digests_of(taxis().plan), digests_of(taxis(speeds="speed > 40").plan)
     assert {name for name in before if before[name] != after[name]} == {
         f"pings_{what}_{over}_by_lane" for what in ("mean", "max") for over in ("10m", "2h")
     }
-    windows = [f for f in taxis().features if not (hasattr(f, "spans") and f.spans[0][2] == "1h")]
-    longer = meanings([*windows, hc.window(hc.Table("pings", known="arrival"), over="1h", by="lane")])
+    features = [
+        replace(f, where=Expression("speed > 5"), prefix="pings")
+        if hasattr(f, "spans") and f.spans[0].text == "1h"
+        else f
+        for f in taxis().features
+    ]
+    longer = digests_of(FeaturePlan.compile(features, target=taxis().plan.target))
     assert {name for name in before if before[name] != longer.get(name)} == {"pings_count_1h_by_lane", "crowded"}
     assert callable(crowded)

@@ -12,7 +12,10 @@ from typing import Any
 from hindcast.errors import ConfigError
 from hindcast.values import digest
 
-__all__ = ["code_of"]
+__all__ = ["NOTES", "code_of"]
+
+NOTES = "__hindcast_notes__"
+"""The attribute under which a function carries what its decorator notes; see :mod:`hindcast.features.noted`."""
 
 
 def code_of(function: Callable[..., Any]) -> str:
@@ -41,6 +44,10 @@ def _code(function: Callable[..., Any], seen: frozenset[str]) -> dict[str, Any]:
             and ast.get_docstring(node, clean=False) is not None
         ):
             node.body = node.body[1:] or [ast.Pass()]
+    if hasattr(function, NOTES):  # its decorator says something about it and does nothing to it
+        for node in tree.body:
+            if isinstance(node, ast.FunctionDef):
+                node.decorator_list = [made for made in node.decorator_list if not _is_note(made)]
     names: dict[str, Any] = {}
     code = function.__code__  # type: ignore[attr-defined]
     scope = getattr(function, "__globals__", {})
@@ -68,6 +75,12 @@ def _code(function: Callable[..., Any], seen: frozenset[str]) -> dict[str, Any]:
                     f"function {name!r} closes over {used!r}, which has no stable identity; pass it as a constant."
                 ) from None
     return {"tree": ast.dump(tree, annotate_fields=False), "names": names}
+
+
+def _is_note(decorator: ast.expr) -> bool:
+    """Whether it is ``@hc.feature(...)``, by whatever name the package goes."""
+    called = decorator.func if isinstance(decorator, ast.Call) else decorator
+    return (called.attr if isinstance(called, ast.Attribute) else getattr(called, "id", "")) == "feature"
 
 
 def _names(code: types.CodeType) -> set[str]:

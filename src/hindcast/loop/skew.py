@@ -16,7 +16,7 @@ from hindcast.columns import Column, Frame
 from hindcast.errors import HindcastError
 from hindcast.facts.facts import Facts
 from hindcast.facts.lake import Lake
-from hindcast.features.meaning import meanings
+from hindcast.features.meaning import digests_of
 from hindcast.features.online import OnlineFeatures
 from hindcast.journal.durable import make_folder, replace_file
 from hindcast.loop.history import History
@@ -36,7 +36,7 @@ def keep_meanings(folder: Path, system: System) -> None:
     path = folder / f"{system.plan.identity}.json"
     if not path.exists():
         make_folder(folder)
-        replace_file(path, json.dumps(meanings(system.features), indent=1).encode() + b"\n")
+        replace_file(path, json.dumps(digests_of(system.plan), indent=1).encode() + b"\n")
 
 
 def kept_meanings(folder: Path, identity: str) -> dict[str, str] | None:
@@ -100,7 +100,7 @@ def _definitions(
 ) -> tuple[dict[str, Bools], Bools, dict[str, Bools]]:
     """By feature the rows served under another definition; the rows served under a plan of which no more is known than
     that it was another; by feature the rows in which it was served at all."""
-    now = meanings(system.features)
+    now = digests_of(system.plan)
     n = len(served)
     another_plan = np.zeros(n, dtype=np.bool_)
     changed = {name: np.zeros(n, dtype=np.bool_) for name in system.plan.names}
