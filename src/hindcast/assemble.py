@@ -9,7 +9,7 @@ import os
 import re
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from hindcast.clock import Clock, SystemClock
 from hindcast.errors import ConfigError
@@ -18,6 +18,9 @@ from hindcast.loop.history import Progress
 from hindcast.system import System, load_system
 from hindcast.values import NEVER, from_local, iso, moment_us
 from hindcast.verdicts import Verdict
+
+if TYPE_CHECKING:
+    from hindcast.features.catalogue import Catalogue
 
 __all__ = ["Assembly", "open_system"]
 
@@ -141,10 +144,11 @@ class Assembly:
             ``counts``.
         """
         from hindcast.adapt import policy
+        from hindcast.loop.catalogue import declare_features
         from hindcast.loop.loop import Loop
         from hindcast.loop.trainer import Trainer
         from hindcast.loop.world import ReplayWorld
-        from hindcast.models import load_model, read
+        from hindcast.models import disagreement, read
 
         self.land(progress)
         until_us = self.clock.now_us() if until is None else self.moment(until)
@@ -152,9 +156,12 @@ class Assembly:
         trainer = Trainer(history, self.home.cache, progress=progress)
         with self._stage("train"), self.home.lock("loop"), self._registry() as registry:
             world = ReplayWorld(history, until_us)
+            declare_features(self.system, registry, until_us)
             champion = registry.roles().champion
-            if champion is not None and read(registry.folder(champion)).features == self.system.plan.identity:
-                world.models[champion] = load_model(registry.folder(champion), functions=self.functions())
+            if champion is not None and not disagreement(
+                self.system.plan, **read(registry.folder(champion)).trained_on
+            ):
+                world.models[champion] = self._model(registry, champion)
             loop = Loop(self.system, world, trainer, registry, policy("renewed"), until_us=until_us, monitors=False)
             version, trained = loop.train_now(until_us, measured=True)
             roles = registry.roles()
@@ -232,7 +239,7 @@ class Assembly:
         See :func:`hindcast.loop.check.check`; besides, ``quarantine`` (fails when rows were refused) and ``models``
         (every stored model is what the ledger says it is).
         """
-        from hindcast.loop.check import check
+        from hindcast.loop.check import check, check_models
         from hindcast.loop.history import History
 
         self.land(progress)
@@ -242,7 +249,8 @@ class Assembly:
             progress("checks", 0, 1)
         found = check(self.system, history, facts, sample=sample)
         found.append(self._check_quarantine())
-        found.append(self._check_models())
+        with self._registry() as registry:
+            found.append(check_models(self.system, registry))
         if progress:
             progress("checks", 1, 1)
         return found
@@ -259,27 +267,13 @@ class Assembly:
             rows=len(refused),
         )
 
-    def _check_models(self) -> Verdict:
-        from hindcast.errors import ArtifactError
-        from hindcast.models import read
+    def _model(self, registry: Any, version: str) -> Any:
+        """The model of a version, which must have been trained on the features that are declared."""
+        from hindcast.models import check_features, load_model, read
 
-        with self._registry() as registry:
-            versions = [(v.name, registry.folder(v.name)) for v in registry.versions() if v.folder]
-        for name, folder in versions:
-            try:
-                manifest = read(folder)
-            except ArtifactError as error:
-                return Verdict.failed("models", f"{name}: {error}")
-            if manifest.features != self.system.plan.identity and name == self._champion():
-                return Verdict.failed(
-                    "models", f"the champion {name} was trained on other features than the file declares; run again."
-                )
-        return Verdict.passed("models", f"{len(versions)} stored models have the bytes they were stored with")
-
-    def _champion(self) -> str | None:
-        with self._registry() as registry:
-            champion: str | None = registry.roles().champion
-        return champion
+        folder = registry.folder(version)
+        check_features(version, self.system.plan, **read(folder).trained_on)
+        return load_model(folder, functions=self.functions())
 
     def predict_file(self, requests: str | Path, answers: str | Path, progress: Progress | None = None) -> int:
         """Answer a CSV or Parquet file of requests with the champion; gives how many.
@@ -289,7 +283,6 @@ class Assembly:
         ``version`` beside them. Written whole or not at all.
         """
         from hindcast.columns import Frame
-        from hindcast.models import load_model
         from hindcast.serve.batch import answer_requests, requests_of, when_asked
 
         source, out = Path(requests), Path(answers)
@@ -300,7 +293,7 @@ class Assembly:
             version = registry.roles().champion
             if version is None:
                 raise ConfigError("there is no champion yet; `hindcast run` trains one.")
-            model = load_model(registry.folder(version), functions=self.functions())
+            model = self._model(registry, version)
         self.land(progress)
         facts = self.facts()
         kinds = self.lake.schema(self.system.target.table.name)
@@ -442,6 +435,31 @@ class Assembly:
             {"version": v.name, "role": role.get(v.name, "archived"), "at": iso(v.at_us), **dict(v.body)}
             for v in versions
         ]
+
+    def catalogue(self, *, statistics: bool = True, costs: bool = False, progress: Progress | None = None) -> Catalogue:
+        """Every feature with its meaning, version, origin and users; see :mod:`hindcast.features.catalogue`.
+
+        Parameters
+        ----------
+        statistics : bool, default True
+            Answer the features from the landed facts, for statistics and freshness. Without facts there are none.
+        costs : bool, default False
+            Measure what answering costs.
+        """
+        from hindcast.loop.catalogue import catalogue_of, costs_of
+
+        landed = set(self.system.tables) <= set(self.lake.tables())
+        looked = (self.history(progress=progress), self.facts()) if (statistics or costs) and landed else None
+        with self._registry() as registry:
+            return catalogue_of(
+                self.system,
+                registry,
+                at_us=self.clock.now_us(),
+                history=looked and looked[0],
+                facts=looked and looked[1],
+                costs=costs_of(self.system, *looked) if costs and looked else None,
+                progress=progress,
+            )
 
     def moment(self, value: str | int) -> int:
         """A moment in microseconds; a bare date is midnight in the system's zone."""

@@ -1,10 +1,17 @@
 """Models by version: what may answer, and what it says."""
 
-import pytest
-from serve_system import GOAL, KINDS, PLAN, train
+import asyncio
 
+import numpy as np
+import pytest
+from serve_system import GOAL, KINDS, PINGS, PLAN, TABLES, TRIPS, is_evening, open_registry, train
+
+import hindcast.features as f
+from hindcast.columns import Frame
 from hindcast.errors import ArtifactError, DataError, UnknownName
-from hindcast.models import write
+from hindcast.features.meaning import meanings
+from hindcast.features.plan import FeaturePlan
+from hindcast.models import LogisticModel, Preparation, write
 from hindcast.serve import Predictor
 from hindcast.serve.warm import blank
 
@@ -73,3 +80,89 @@ def test_versions_come_and_go():
     assert predictor.versions == ["v2"]
     with pytest.raises(UnknownName, match="no version 'v1'"):
         predictor.predict("v1", blank(predictor))
+
+
+def edited(**changed):
+    """The plan with one definition otherwise."""
+    over = changed.get("over", "7d")
+    return FeaturePlan.compile(
+        [
+            f.request("hour"),
+            is_evening,
+            f.latest(TRIPS, "x", "word", by="who"),
+            f.window(TRIPS, "x", ["count", "sum", "mean", "max"], over=["1h", over], by="who", name="trips_x"),
+            *changed.get("more", []),
+        ],
+        target=TRIPS,
+    )
+
+
+def stored(folder, plan, inputs=None):
+    """A model of all features of `plan`, stored with what they mean."""
+    rows = Frame.of({name: ["a", "b", "a"] if "word" in name else [1.0, 2.0, 3.0] for name in inputs or plan.names})
+    preparation = Preparation.linear(rows, min_rows=1)
+    model = LogisticModel(preparation, 0.5, np.zeros(preparation.width), np.zeros(len(rows.names)))
+    write(folder, model, features=plan.identity, meanings=meanings(plan))
+    return folder
+
+
+def kinds_of(plan):
+    return {name: KINDS.get(name, "number") for name in plan.request_columns}
+
+
+def test_an_edited_feature_is_refused_by_name_with_what_was_edited(tmp_path):
+    old = edited()
+    folder = stored(tmp_path / "m", old)
+    now = FeaturePlan.compile(
+        [*old.definitions[:2], f.latest(TRIPS, "x", "word", by="who", max_age="1h")], target=TRIPS
+    )
+    with pytest.raises(ArtifactError) as refused:
+        Predictor(now, GOAL, kinds_of(now)).load("v1", folder)
+    said = str(refused.value)
+    assert said.startswith("version v1 was trained on features that mean something else now: ")
+    assert "trips_x_by_who changed (max_age none -> 1h)" in said
+    assert "trips_x_mean_1h_by_who removed" in said
+    assert "Train anew with `hindcast run`, or restore the declaration." in said
+
+
+def test_an_added_feature_disturbs_no_model(tmp_path):
+    old, now = edited(), edited(more=[f.window(PINGS, over="1h")])
+    assert old.identity != now.identity
+    predictor = Predictor(now, GOAL, kinds_of(now))
+    predictor.load("v1", stored(tmp_path / "m", old))
+    assert predictor.predict("v1", dict.fromkeys(now.names)).version == "v1"
+
+
+def test_a_model_is_held_only_to_what_it_reads(tmp_path):
+    old, now = edited(), edited(over="5d")
+    predictor = Predictor(now, GOAL, kinds_of(now))
+    predictor.load("v1", stored(tmp_path / "a", old, inputs=["hour", "trips_x_mean_1h_by_who"]))
+    with pytest.raises(ArtifactError, match="trips_x_mean_7d_by_who removed"):
+        predictor.load("v2", stored(tmp_path / "b", old, inputs=["hour", "trips_x_mean_7d_by_who"]))
+
+
+def test_an_artefact_without_meanings_is_held_to_the_plan_as_a_whole(tmp_path):
+    write(tmp_path / "m", train(), features=PLAN.identity)
+    made().load("v1", tmp_path / "m")
+    write(tmp_path / "n", train(), features=edited().identity)
+    with pytest.raises(ArtifactError, match="the same names may mean something else"):
+        made().load("v1", tmp_path / "n")
+
+
+def test_a_server_says_why_its_champion_does_not_serve(tmp_path):
+    from hindcast.serve import Service
+
+    registry = open_registry(tmp_path)
+    folder = registry.draft() / "model"
+    version = registry.register({}, at_us=0, artefact=stored(folder, edited())).name
+    registry.promote(version, reason="a test", at_us=0)
+    now = edited(over="5d")
+    service = Service.open(
+        tmp_path, system="taxis", target="late", plan=now, tables=TABLES, kinds=kinds_of(now), goal=GOAL,
+        registry=registry,
+    )  # fmt: skip
+    try:
+        assert not service.ready
+        assert "trips_x_mean_7d_by_who removed" in service._watch.trouble
+    finally:
+        asyncio.run(service.close())

@@ -13,15 +13,18 @@ from typing import Any
 import numpy as np
 
 from hindcast.columns import Column, Frame
+from hindcast.errors import ArtifactError
 from hindcast.facts.facts import Facts
 from hindcast.features.batch import answer
 from hindcast.features.online import OnlineFeatures
 from hindcast.loop.history import History
+from hindcast.models import check_features, read
+from hindcast.registry import Registry
 from hindcast.system import System
 from hindcast.values import BEGINNING, DAY_US, Ints, iso
 from hindcast.verdicts import Verdict
 
-__all__ = ["check"]
+__all__ = ["check", "check_models"]
 
 _CUTS = 3
 
@@ -47,6 +50,23 @@ def check(system: System, history: History, facts: Mapping[str, Facts], *, sampl
         _row_by_row(system, history, rows),
         _naive(system, facts, requests, as_of, truth),
     ]
+
+
+def check_models(system: System, registry: Registry) -> Verdict:
+    """Whether every stored model is what the ledger says it is, and the champion fits the declared features."""
+    champion = registry.roles().champion
+    found = [(version.name, registry.folder(version.name)) for version in registry.versions() if version.folder]
+    for name, folder in found:
+        try:
+            manifest = read(folder)
+        except ArtifactError as error:
+            return Verdict.failed("models", f"{name}: {error}")
+        if name == champion:
+            try:
+                check_features(name, system.plan, **manifest.trained_on)
+            except ArtifactError as error:
+                return Verdict.failed("models", f"the champion cannot serve: {error}")
+    return Verdict.passed("models", f"{len(found)} stored models have the bytes they were stored with")
 
 
 def _no_future(system: System, facts: Mapping[str, Facts], requests: Frame, as_of: Ints, truth: Frame) -> Verdict:

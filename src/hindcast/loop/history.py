@@ -9,11 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
 from hindcast.columns import Column, Frame
 from hindcast.errors import DataError
+from hindcast.evaluate import Fresh
 from hindcast.facts.facts import Facts
 from hindcast.models.baselines import LAST_LABEL
 from hindcast.system import System
@@ -24,6 +26,7 @@ from hindcast.values import NEVER, Bools, Floats, Ints
 
 __all__ = ["History", "Progress"]
 
+Aging = Callable[[Frame, Ints], Mapping[str, Floats]]
 Progress = Callable[[str, int, int], None]
 """Told a stage's name, how much of it is done, and how much there is."""
 
@@ -44,6 +47,8 @@ class History:
         What identifies the facts, by table.
     rows : mapping of str to int
         How many facts each table holds.
+    aging : callable, optional
+        Gives, for requests and their moments, the ages of what the system expects to be fresh.
     """
 
     system: System
@@ -52,6 +57,7 @@ class History:
     inputs: Frame
     fingerprints: Mapping[str, str]
     rows: Mapping[str, int]
+    aging: Aging | None = None
 
     @staticmethod
     def build(
@@ -84,12 +90,17 @@ class History:
         if progress:
             progress("features", len(spine), len(spine))
         inputs = features.having(**{LAST_LABEL: Column("number", spine.last_label())})
-        return History(
-            system, spine, features, inputs, dict(fingerprints), {name: len(f) for name, f in sorted(facts.items())}
-        )
+        counts = {name: len(f) for name, f in sorted(facts.items())}
+        aging = _aging(system, facts, threads)
+        return History(system, spine, features, inputs, dict(fingerprints), counts, aging)
 
     def __len__(self) -> int:
         return len(self.spine)
+
+    @cached_property
+    def ages(self) -> Mapping[str, Floats]:
+        """Microseconds since the newest fact at each request, by feature or table that is expected to be fresh."""
+        return {} if self.aging is None else self.aging(self.spine.frame, self.as_of)
 
     @property
     def as_of(self) -> Ints:
@@ -129,3 +140,17 @@ class History:
     def delays(self) -> Ints:
         """Label delays, from as_of to the label's known time, of all that ever came, in microseconds."""
         return label_delays(self.spine)
+
+
+def _aging(system: System, facts: Mapping[str, Facts], threads: int) -> Aging | None:
+    """How ages are found, where the system expects anything to be fresh."""
+    places = sorted({gate.place for gate in system.gates if isinstance(gate, Fresh)})
+    if not places:
+        return None
+
+    def aged(requests: Frame, as_of: Ints) -> Mapping[str, Floats]:
+        from hindcast.features.ages import ages
+
+        return ages(system.plan, facts, requests, as_of, of=places, threads=threads)
+
+    return aged

@@ -86,7 +86,7 @@ def logged_history(history: History, log: Facts) -> History:
         counts={"requests": n, "labelled": int(known.sum()), "unlabelled": 0, "censored": int((~known).sum())},
     )
     inputs = table.having(**{LAST_LABEL: Column("number", logged.last_label())})
-    return History(system, logged, table, inputs, history.fingerprints, history.rows)
+    return History(system, logged, table, inputs, history.fingerprints, history.rows, history.aging)
 
 
 class LiveWorld:

@@ -16,9 +16,10 @@ import numpy as np
 
 from hindcast.adapt import Policy, Retraining, Signal, TriggerState, retraining
 from hindcast.errors import DataError, HindcastError
+from hindcast.features.meaning import digests, meanings
 from hindcast.loop.guard import Guard
 from hindcast.loop.trainer import Trained
-from hindcast.loop.watch import DriftWatch, ScoreWatch, reference_of, score_reference_of
+from hindcast.loop.watch import DriftWatch, FeatureWatch, ScoreWatch, reference_of, score_reference_of
 from hindcast.loop.world import World
 from hindcast.models import Model, read, write
 from hindcast.monitor import Alert, Reference, ScoreReference
@@ -78,6 +79,7 @@ class Loop:
     alerts: list[Alert] = field(default_factory=list)
     watches: list[DriftWatch] = field(default_factory=list)
     scores: list[ScoreWatch] = field(default_factory=list)
+    validation: FeatureWatch | None = None
     now_us: int = 0
     _retraining: Retraining = field(init=False)
     _stages: tuple[Any, ...] = field(init=False)
@@ -190,6 +192,8 @@ class Loop:
         if self.policy.gated:
             told = self._entries("promotion", "rollback", "alert")
             self._guard = Guard.of(roles, told, self.system.monitoring.score_window_us)
+        if self.monitors and self.validation is None and champion is not None:
+            self.validation = FeatureWatch(self.world, now_us, self.until_us, ahead_us=self.ahead_us)
         references = self._references_of(champion) if self.monitors and champion is not None else None
         if champion is None or references is None:
             return
@@ -215,9 +219,11 @@ class Loop:
         return self._references[version]
 
     def _monitor(self, now_us: int) -> None:
-        if not self.watches:
-            return
-        found = [*self.watches[-1].alerts(now_us), *self.scores[-1].alerts(now_us)]
+        found: list[Alert] = []
+        if self.watches:
+            found += [*self.watches[-1].alerts(now_us), *self.scores[-1].alerts(now_us)]
+        if self.validation is not None:
+            found += self.validation.alerts(now_us)
         for alert in found:
             self._write("alert", alert.body(), now_us)
             self._signals.extend(_signals(alert.body(), alert.at_us))
@@ -296,7 +302,7 @@ class Loop:
 
     def _register(self, trained: Trained, now_us: int, reason: str) -> str:
         """Put a trained model on the ledger, with its verdicts, and into the world."""
-        artefact = None
+        artefact, meant = None, meanings(self.system.plan)
         if self.registry.models is not None:
             reference, scores = reference_of(self.system, trained), score_reference_of(self.system, trained)
             artefact = self.registry.draft() / "model"
@@ -308,13 +314,15 @@ class Loop:
                 features=self.system.plan.identity,
                 training=trained.training_set,
                 threshold=self.system.goal.threshold,
+                meanings=meant,
                 extra={
                     "training": dict(trained.manifest),
                     "reference": reference.to_plain(),
                     "scores": scores.to_plain(),
                 },
             )
-        body = {**trained.body(), "reason": reason, "size_bytes": trained.size_bytes}
+        read_by_it = digests({name: meant[name] for name in trained.model.inputs if name in meant})
+        body = {**trained.body(), "reason": reason, "size_bytes": trained.size_bytes, "features": read_by_it}
         name = self.registry.register(body, at_us=now_us, artefact=artefact).name
         for verdict in trained.verdicts:
             self._write_verdict(name, verdict, now_us)

@@ -190,6 +190,7 @@ class Trainer:
         size = sum(len(data) for data in contents.values())
         seen_us = -NEVER if champion_us is None else champion_us - rows.maturity_us
         learnt = rows.as_of[split.validation] <= seen_us
+        places = self._places(rows)[split.validation]
         evidence = Evidence(
             model=models[chosen],
             champion=None if champion is None else champion.name,
@@ -201,9 +202,10 @@ class Trainer:
             baselines={name: p for name, p in answers.items() if models[name].kind in BASELINES},
             goal=system.goal,
             seed=system.seed,
-            spine=self.history.spine.frame.take(self._places(rows)).take(split.validation),
+            spine=self.history.spine.frame.take(places),
             latency_s=measure_latency(models[chosen], held_out) if measured else None,
             size_bytes=size,
+            ages={name: age[places] for name, age in self.history.ages.items()},
         )
         found, verdict = judge_all(system.gates, evidence)
         if not system.gates:

@@ -8,15 +8,24 @@ from __future__ import annotations
 
 import numpy as np
 
+from hindcast.evaluate import Expectation
 from hindcast.loop.trainer import Trained
 from hindcast.loop.world import World, moments
 from hindcast.models.baselines import LAST_LABEL
-from hindcast.monitor import Alert, DriftMonitor, Looks, PerformanceMonitor, Reference, ScoreReference
+from hindcast.monitor import (
+    Alert,
+    DriftMonitor,
+    Looks,
+    PerformanceMonitor,
+    Reference,
+    ScoreReference,
+    ValidationMonitor,
+)
 from hindcast.system import System
 from hindcast.trainset.spine import Spine
 from hindcast.values import DAY_US, Floats, Ints, duration_text
 
-__all__ = ["DriftWatch", "ScoreWatch", "reference_of", "score_reference_of"]
+__all__ = ["DriftWatch", "FeatureWatch", "ScoreWatch", "reference_of", "score_reference_of"]
 
 
 def reference_of(system: System, trained: Trained) -> Reference:
@@ -111,6 +120,41 @@ class DriftWatch:
                         at = row[name], place[t // DAY_US]
                         worst[at] = np.fmax(worst[at], ratio[i, j])
         return np.array(days, dtype=np.int64), names, worst
+
+
+class FeatureWatch:
+    """A validation monitor over a world: what is expected of the features, held against what is asked.
+
+    Parameters are those of :class:`DriftWatch`, without a version: no model is asked.
+    """
+
+    def __init__(self, world: World, since_us: int, until_us: int, *, ahead_us: int = 0) -> None:
+        self.world = world
+        system = world.history.system
+        expected = [gate for gate in system.gates if isinstance(gate, Expectation)]
+        start = since_us - system.monitoring.window_us
+        self.monitor = ValidationMonitor(expected, window=system.monitoring.window, start_us=start + 1)
+        self._every_us = system.monitoring.every_us
+        self._observed_us, self._looked_us = start, since_us
+        self._until_us, self._ahead_us = until_us, ahead_us
+        self._alerts: list[Alert] = []
+
+    def alerts(self, now_us: int) -> list[Alert]:
+        """The alerts of the looks up to `now_us` that were not given out yet."""
+        if now_us > self._looked_us and self.monitor.expectations:
+            horizon = max(now_us, min(now_us + self._ahead_us, self._until_us))
+            at = moments(self._looked_us, horizon, self._every_us)
+            self._looked_us = horizon
+            if len(at):
+                rows = self.world.rows(self._observed_us, int(at[-1]))
+                self._observed_us = int(at[-1])
+                history = self.world.history
+                ages = {name: age[rows] for name, age in history.ages.items()}
+                self.monitor.observe(self.world.inputs(rows), history.as_of[rows], ages)
+                self._alerts.extend(self.monitor.look(at).alerts)
+        due = [alert for alert in self._alerts if alert.at_us <= now_us]
+        self._alerts = self._alerts[len(due) :]
+        return due
 
 
 class ScoreWatch:

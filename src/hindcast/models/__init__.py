@@ -7,6 +7,7 @@ no pandas.
 The learners ``logistic`` and ``lightgbm`` share their names with the modules here that hold them.
 """
 
+from hindcast.models.agreement import check_features, disagreement
 from hindcast.models.artifact import Manifest, load_model, read, write
 from hindcast.models.baselines import LAST_LABEL, last_label, random, rule, zero_rule
 from hindcast.models.lightgbm import LightGBM, LightGBMModel
@@ -24,6 +25,8 @@ __all__ = [
     "Manifest",
     "Model",
     "Preparation",
+    "check_features",
+    "disagreement",
     "last_label",
     "load_model",
     "random",

@@ -58,6 +58,9 @@ class Manifest:
         The probability from which to act.
     extra : mapping
         Plain values; nothing here is interpreted.
+    meanings : mapping
+        What every feature meant that it was trained on, by name; see :mod:`hindcast.features.meaning`. Empty in a
+        manifest that was written before features were recorded one by one.
     """
 
     kind: str
@@ -70,6 +73,7 @@ class Manifest:
     training: str = ""
     threshold: float | None = None
     extra: Mapping[str, Any] = field(default_factory=dict)
+    meanings: Mapping[str, Any] = field(default_factory=dict)
 
     def describe(self) -> dict[str, Any]:
         return {
@@ -84,12 +88,18 @@ class Manifest:
             "training": self.training,
             "threshold": self.threshold,
             "extra": dict(self.extra),
+            **({"meanings": dict(self.meanings)} if self.meanings else {}),
         }
 
     @property
     def digest(self) -> str:
         """The SHA-256 of the manifest, and so of everything in the folder, in hex."""
         return sha256(canonical(self)).hexdigest()
+
+    @property
+    def trained_on(self) -> dict[str, Any]:
+        """What :func:`hindcast.models.check_features` holds against a declaration."""
+        return {"identity": self.features, "meanings": self.meanings, "inputs": tuple(self.inputs)}
 
     @property
     def size_bytes(self) -> int:
@@ -107,6 +117,7 @@ def write(
     training: str = "",
     threshold: float | None = None,
     extra: Mapping[str, Any] | None = None,
+    meanings: Mapping[str, Any] | None = None,
 ) -> Manifest:
     """Store `model` in the new folder `folder`, whole or not at all, synced to disk.
 
@@ -132,6 +143,7 @@ def write(
         training=training,
         threshold=threshold,
         extra=dict(extra or {}),
+        meanings=dict(meanings or {}),
     )
     if folder.exists():
         if read(folder).digest == manifest.digest:
@@ -270,6 +282,7 @@ def _parse(raw: bytes, folder: Path) -> Manifest:
             training=str(body["training"]),
             threshold=None if body["threshold"] is None else float(body["threshold"]),
             extra=dict(body["extra"]),
+            meanings=dict(body.get("meanings", {})),
         )
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise ArtifactError(f"{folder}: {MANIFEST} is not a manifest of a model ({error!r}).") from None

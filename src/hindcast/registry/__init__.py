@@ -4,6 +4,7 @@ The ledger is append-only and shared by processes. Who serves is never stored: i
 ``live_at(t)`` answers for any past moment. SQLAlchemy is imported when a ledger on disk is opened, not before.
 """
 
+from hindcast.registry.definitions import Defined, declare, declared
 from hindcast.registry.entries import Draft, Entry
 from hindcast.registry.ledger import Batch, Ledger
 from hindcast.registry.roles import DECISIONS, Reign, Roles, live_at, reigns, roles
@@ -12,6 +13,7 @@ from hindcast.registry.versions import Registry, Version
 __all__ = [
     "DECISIONS",
     "Batch",
+    "Defined",
     "Draft",
     "Entry",
     "Ledger",
@@ -19,6 +21,8 @@ __all__ = [
     "Registry",
     "Roles",
     "Version",
+    "declare",
+    "declared",
     "live_at",
     "reigns",
     "roles",

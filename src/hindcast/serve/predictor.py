@@ -11,7 +11,7 @@ from typing import Any, NamedTuple, Protocol
 from hindcast.columns import Kind
 from hindcast.errors import ArtifactError, ConfigError, UnknownName
 from hindcast.features.plan import FeaturePlan
-from hindcast.models import Model, load_model, read
+from hindcast.models import Model, check_features, load_model, read
 from hindcast.serve.inputs import checked_row, refuse_unknown
 
 __all__ = ["Prediction", "Predictor"]
@@ -87,19 +87,20 @@ class Predictor:
 
     # ---- versions ---------------------------------------------------------------------------------------
 
-    def admit(self, version: str, model: Model, features: str) -> None:
+    def admit(self, version: str, model: Model, features: str, meanings: Mapping[str, Any] | None = None) -> None:
         """Let `model`, trained on the feature plan of identity `features`, answer as `version`.
+
+        Parameters
+        ----------
+        meanings : mapping, optional
+            What its features meant when it was trained; see :func:`hindcast.models.check_features`.
 
         Raises
         ------
         ArtifactError
-            When it was trained on other features, or reads something the plan does not give.
+            When a feature it reads means something else now, or is not declared at all.
         """
-        if features != self.plan.identity:
-            raise ArtifactError(
-                f"version {version} was trained on features {features or 'unknown'}, the system declares "
-                f"{self.plan.identity}: the same names may mean something else. Train anew, or restore the declaration."
-            )
+        check_features(version, self.plan, identity=features, meanings=meanings or {}, inputs=model.inputs)
         for name in model.inputs:
             if name not in self.plan.origins:
                 raise ArtifactError(f"version {version}: {UnknownName('feature', name, self.plan.names)}")
@@ -107,7 +108,8 @@ class Predictor:
 
     def load(self, version: str, folder: Path) -> None:
         """Admit the version stored in `folder`; its every file is checked against its manifest."""
-        self.admit(version, load_model(folder, functions=self.functions), read(folder).features)
+        manifest = read(folder)
+        self.admit(version, load_model(folder, functions=self.functions), manifest.features, manifest.meanings)
 
     def retire(self, keep: set[str]) -> None:
         """Let go of all versions but `keep`."""
