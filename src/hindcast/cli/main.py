@@ -365,6 +365,43 @@ def models(system: Path, as_json: bool, home: Path | None) -> int:
     return 0
 
 
+@commands.command(
+    short_help="Every feature: meaning, version, users.",
+    epilog="hindcast features system.py --depends-on weather.temp",
+)
+@SYSTEM
+@click.argument("name", required=False, metavar="[NAME]")
+@click.option("--depends-on", "place", metavar="PLACE", help="What depends on a table, a table.column or a feature.")
+@click.option("--declared", is_flag=True, help="Only what is declared; no feature is answered.")
+@click.option("--costs", is_flag=True, help="Measure what answering costs.")
+@click.option("--json", "as_json", is_flag=True, help="Print as JSON.")
+@HOME
+@click.pass_obj
+def features(
+    quiet: bool, system: Path, name: str | None, place: str | None, declared: bool, costs: bool, as_json: bool,
+    home: Path | None,
+) -> int:  # fmt: skip
+    """The catalogue of features: meaning, version, origin, owner, statistics, freshness, cost, and who reads them.
+
+    With NAME one feature in full.
+    """
+    from hindcast.cli.features import print_dependents, print_feature, print_features
+    from hindcast.cli.progress import shown
+    from hindcast.cli.results import print_json
+
+    assembly = _open(system, home)
+    with shown(quiet=quiet) as progress:
+        found = assembly.catalogue(statistics=not (declared or place), costs=costs, progress=progress)
+    if place is not None:
+        dependents = found.depends_on(place)
+        print_json(dependents.describe()) if as_json else print_dependents(dependents)
+    elif name is not None:
+        print_json(found[name].describe()) if as_json else print_feature(found, name)
+    else:
+        print_json(found.describe()) if as_json else print_features(found)
+    return 0
+
+
 def _clock(assembly: Assembly, clock_from: str | None) -> Any:
     from hindcast.clock import ReplayClock, SystemClock
 
