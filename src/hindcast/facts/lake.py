@@ -138,6 +138,10 @@ class Lake:
         """
         return self._state(name, version).fingerprint if name in self.tables() else _NOTHING
 
+    def files(self, name: str, *, version: int | None = None) -> list[Path]:
+        """The Parquet files that hold the table's facts, in the order of landing: to be read chunk by chunk."""
+        return list(self._state(name, version).files)
+
     def landed(self, name: str, batch: str) -> bool:
         """Whether `batch` has landed in the table."""
         return name in self.tables() and self._delta(name).transaction_version(batch) is not None
