@@ -1,18 +1,31 @@
-"""Features over an edge table: an entity's neighbours, as they were known at a moment."""
+"""Features over an edge table: an entity's neighbours, as they were known at a moment.
+
+An edge is a fact with two ends, `source` and `target`. The neighbours of an entity are the different targets of its
+visible edges: an edge that is there twice counts once, one that was retracted or corrected away does not count, one to
+itself makes an entity its own neighbour, one without a target is none. Edges have a direction: swap the ends to look
+the other way; a friendship is two facts.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-from hindcast.features.definitions import Latest, Notes, Window
+import numpy as np
 
-__all__ = ["Neighbours"]
+from hindcast.errors import ConfigError
+from hindcast.facts.table import Table
+from hindcast.features.aggregates import Aggregate, members
+from hindcast.features.definitions import Enriched, Latest, Notes, Transform, Window, window
+from hindcast.features.spans import Over
+
+__all__ = ["Neighbours", "SharedNeighbours", "degree", "neighbours_mean", "shared_neighbours"]
 
 
 @dataclass(frozen=True)
 class Neighbours:
-    """The mean of a looked-up value over an entity's neighbours.
+    """The mean of a looked-up value over an entity's neighbours; make it with :func:`neighbours_mean`.
 
     Attributes
     ----------
@@ -30,3 +43,205 @@ class Neighbours:
 
     def describe(self) -> dict[str, Any]:
         return {"is": "neighbours", "name": self.name, "members": self.members.describe(), "of": self.of.describe()}
+
+
+@dataclass(frozen=True)
+class SharedNeighbours:
+    """How many neighbours two entities have in common; make it with :func:`shared_neighbours`.
+
+    Attributes
+    ----------
+    name : str
+    members : pair of Window
+        One feature each: the neighbours of the one and of the other, as lists.
+    """
+
+    name: str
+    members: tuple[Window, Window]
+    notes: Notes = field(default=Notes(), compare=False)
+
+    @property
+    def step(self) -> Transform:
+        """What is done with the two lists."""
+
+        def in_common(**lists: Any) -> Any:
+            return np.array([_in_common(*pair) for pair in zip(*lists.values(), strict=True)], dtype=np.float64)
+
+        inputs = tuple(side.names()[0] for side in self.members)
+        return Transform(in_common, self.name, inputs, "shared neighbours", self.notes)
+
+    def describe(self) -> dict[str, Any]:
+        return {"is": "shared neighbours", "name": self.name, "members": [side.describe() for side in self.members]}
+
+
+def _in_common(one: tuple[Any, ...] | None, other: tuple[Any, ...] | None) -> float:
+    return float("nan") if one is None or other is None else float(len(set(one).intersection(other)))
+
+
+def degree(
+    edges: Table | Enriched,
+    source: str,
+    target: str,
+    *,
+    by: str,
+    over: Over | Sequence[Over] = "all",
+    where: str | None = None,
+    name: str | None = None,
+    owner: str | None = None,
+    description: str | None = None,
+    unit: str | None = None,
+) -> Window:
+    """How many neighbours an entity has: 0 when none is known, null for a null entity.
+
+    Parameters
+    ----------
+    edges : Table or Enriched
+        A fact per edge. Give it a key and it may be corrected and retracted.
+    source, target : str
+        The columns of the two ends.
+    by : str
+        The request's column, or earlier feature, that names the entity.
+    over : duration, pair of durations or span, or a sequence of them, default "all"
+        Which edges count, by their event time; see :func:`window`.
+    where : str, optional
+        Only edges for which this condition holds, such as ``"amount > 100"``.
+    name : str, optional
+        Takes the place of table and column in the features' names.
+    owner, description, unit : str, optional
+        For the catalogue.
+
+    Examples
+    --------
+    >>> follows = Table("follows", key="id", event_time="at", known="event")
+    >>> degree(follows, "follower", "followed", by="user").names()
+    ['follows_followed_degree_all_by_user']
+    """
+    return window(
+        edges,
+        target,
+        Aggregate("distinct", ("degree",)),
+        over=over,
+        by=_entity(by, source, f"degree({edges.name})"),
+        where=where,
+        name=name,
+        owner=owner,
+        description=description,
+        unit=unit,
+    )
+
+
+def shared_neighbours(
+    edges: Table | Enriched,
+    source: str,
+    target: str,
+    *,
+    between: tuple[str, str],
+    over: Over = "all",
+    where: str | None = None,
+    name: str | None = None,
+    owner: str | None = None,
+    description: str | None = None,
+    unit: str | None = None,
+) -> SharedNeighbours:
+    """How many neighbours two entities have in common: 0 when none is known, null when an entity is null.
+
+    Parameters
+    ----------
+    edges, source, target, over, where
+        As in :func:`degree`; one span.
+    between : pair of str
+        The request's columns, or earlier features, that name the two entities.
+    name : str, optional
+        The feature's name.
+    owner, description, unit : str, optional
+        For the catalogue.
+
+    Notes
+    -----
+    O(degree of both) per request; nothing is kept beside the edges.
+
+    Examples
+    --------
+    >>> follows = Table("follows", key="id", event_time="at", known="event")
+    >>> shared_neighbours(follows, "follower", "followed", between=("reader", "author")).name
+    'follows_followed_shared_all_by_reader_and_author'
+    """
+    where_ = f"shared_neighbours({edges.name})"
+    if isinstance(between, str) or len(between) != 2 or between[0] == between[1]:
+        raise ConfigError(f"{where_}: between names two different columns, such as ('reader', 'author').")
+    one, other = (_members(edges, source, target, by, over, where, where_) for by in between)
+    made = name or f"{_lead(one, '_shared_')}_by_{'_and_'.join(between)}"
+    return SharedNeighbours(made, (one, other), Notes(owner, description, unit))
+
+
+def neighbours_mean(
+    edges: Table | Enriched,
+    source: str,
+    target: str,
+    *,
+    of: Latest,
+    by: str,
+    over: Over = "all",
+    where: str | None = None,
+    name: str | None = None,
+    owner: str | None = None,
+    description: str | None = None,
+    unit: str | None = None,
+) -> Neighbours:
+    """The mean, over an entity's neighbours, of what is known about each: the newest visible fact at as_of.
+
+    A neighbour about whom nothing is known, or null, does not count; null when that goes for all. The sum is exact.
+
+    Parameters
+    ----------
+    edges, source, target, by, over, where
+        As in :func:`degree`; one span.
+    of : Latest
+        One column of a table about the neighbours, keyed by one column: ``hc.latest(users, "age", by="user")``. A
+        `max_age` holds for it as ever.
+    name : str, optional
+        The feature's name.
+    owner, description, unit : str, optional
+        For the catalogue.
+
+    Notes
+    -----
+    O(degree) lookups per request.
+
+    Examples
+    --------
+    >>> from hindcast.features import latest
+    >>> follows = Table("follows", key="id", event_time="at", known="event")
+    >>> users = Table("users", key="user", event_time="changed", known="event")
+    >>> neighbours_mean(follows, "follower", "followed", of=latest(users, "age", by="user"), by="reader").name
+    'follows_followed_mean_users_age_all_by_reader'
+    """
+    place = f"neighbours_mean({edges.name})"
+    if not isinstance(of, Latest) or len(of.columns) != 1 or len(of.by) != 1:
+        raise ConfigError(f"{place}: of takes latest(...) of one column, by one key: the neighbour.")
+    around = _members(edges, source, target, by, over, where, place)
+    looked_up = f"{of.prefix or of.table.name}_{of.columns[0]}"
+    made = name or f"{_lead(around, f'_mean_{looked_up}_')}_by_{by}"
+    return Neighbours(made, around, of, Notes(owner, description, unit))
+
+
+def _members(
+    edges: Table | Enriched, source: str, target: str, by: str, over: Over, where: str | None, place: str
+) -> Window:
+    """The neighbours as a list."""
+    made = window(edges, target, members(), over=over, by=_entity(by, source, place), where=where)
+    if len(made.spans) != 1:
+        raise ConfigError(f"{place}: over takes one span here; declare a feature for each.")
+    return made
+
+
+def _entity(by: str, source: str, place: str) -> Mapping[str, str]:
+    if not isinstance(by, str) or not isinstance(source, str) or not by or not source:
+        raise ConfigError(f"{place}: by and source each name one column, got {by!r} and {source!r}.")
+    return {by: source}
+
+
+def _lead(around: Window, told: str) -> str:
+    """The name of a list of neighbours without its key, `told` in place of the aggregate."""
+    alone = replace(around, by=(), aggregates=(Aggregate("members", (told.strip("_"),)),))
+    return alone.names()[0]

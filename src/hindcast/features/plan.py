@@ -19,13 +19,13 @@ from hindcast.columns import Column, Frame
 from hindcast.errors import ConfigError
 from hindcast.facts.table import Table
 from hindcast.features.definitions import Enriched, Latest, Request, Transform, Window, transform
-from hindcast.features.graph import Neighbours
+from hindcast.features.graph import Neighbours, SharedNeighbours
 from hindcast.features.group import Group, make_group
 from hindcast.values import digest
 
 __all__ = ["FanOut", "Feature", "FeaturePlan", "Stage"]
 
-Definition = Request | Latest | Window | Transform | Neighbours
+Definition = Request | Latest | Window | Transform | Neighbours | SharedNeighbours
 Feature = Definition | Callable[..., Any]
 
 
@@ -105,8 +105,7 @@ class FeaturePlan:
             For two features of one name, features that need each other in a circle, a window that counts the
             request's own fact over another table than the target's.
         """
-        kinds = Request | Latest | Window | Transform | Neighbours
-        made = tuple(f if isinstance(f, kinds) else transform(f) for f in features)
+        made = tuple(f if isinstance(f, Definition) else transform(f) for f in features)
         return _Compiler(made, target).plan()
 
     @cached_property
@@ -234,6 +233,8 @@ class _Compiler:
             return [(definition.name, "transform")]
         if isinstance(definition, Neighbours):
             return [(definition.name, f"neighbours of {definition.members.table.name}")]
+        if isinstance(definition, SharedNeighbours):
+            return [(definition.name, f"shared neighbours of {definition.members[0].table.name}")]
         kind = "window" if isinstance(definition, Window) else "latest"
         return [(name, f"{kind} of {definition.table.name}") for name in definition.names()]
 
@@ -261,9 +262,17 @@ class _Compiler:
 
     @staticmethod
     def _readers(definition: Definition) -> tuple[Latest | Window, ...]:
+        """What reads facts for it."""
         if isinstance(definition, Neighbours):
             return definition.members, definition.of
+        if isinstance(definition, SharedNeighbours):
+            return definition.members
         return (definition,) if isinstance(definition, Latest | Window) else ()
+
+    @staticmethod
+    def _keyed(definition: Definition) -> tuple[Latest | Window, ...]:
+        """Of these, what is keyed by the request or by another feature."""
+        return (definition.members,) if isinstance(definition, Neighbours) else _Compiler._readers(definition)
 
     def _is_feature(self, name: str) -> bool:
         return self.origins.get(name, "request") != "request"
@@ -275,12 +284,12 @@ class _Compiler:
         elif isinstance(definition, Transform):
             self.asked.update(dict.fromkeys(n for n in definition.inputs if not self._is_feature(n)))
         else:
-            reader = definition.members if isinstance(definition, Neighbours) else definition
-            self.asked.update(dict.fromkeys(n for n, _ in reader.by if not self._is_feature(n)))
-            if isinstance(reader, Window) and reader.own:
-                weights = [aggregate.weight for aggregate in reader.aggregates]
-                read = [*reader.table.keys, reader.column, *weights, *(reader.where.names if reader.where else ())]
-                self.asked.update(dict.fromkeys(sorted({column for column in read if column})))
+            for reader in self._keyed(definition):
+                self.asked.update(dict.fromkeys(n for n, _ in reader.by if not self._is_feature(n)))
+                if isinstance(reader, Window) and reader.own:
+                    weights = [aggregate.weight for aggregate in reader.aggregates]
+                    read = [*reader.table.keys, reader.column, *weights, *(reader.where.names if reader.where else ())]
+                    self.asked.update(dict.fromkeys(sorted({column for column in read if column})))
 
     def _stage(self, name: str, path: tuple[str, ...] = ()) -> int:
         """The stage after which a feature has its value."""
@@ -292,11 +301,9 @@ class _Compiler:
             definition = self.of_name[name]
             if isinstance(definition, Transform):
                 stage = max([0, *(self._stage(n, (*path, name)) for n in definition.inputs)])
-            elif isinstance(definition, Neighbours):
-                stage = 1 + max(self._stage(n, (*path, name)) for n, _ in definition.members.by)
             else:
-                assert not isinstance(definition, Request)
-                stage = max([0, *(1 + self._stage(n, (*path, name)) for n, _ in definition.by)])
+                keys = [n for reader in self._keyed(definition) for n, _ in reader.by]
+                stage = max([0, *(1 + self._stage(n, (*path, name)) for n in keys)])
             self.stage_of[name] = stage
         return self.stage_of[name]
 
@@ -309,7 +316,7 @@ class _Compiler:
                 continue
             if isinstance(definition, Neighbours):
                 fans.setdefault(self._stage(definition.name), []).append(definition)
-            for reader in self._readers(definition)[:1]:
+            for reader in self._keyed(definition):
                 stage = max([0, *(1 + self._stage(n) for n, _ in reader.by)])
                 own = isinstance(reader, Window) and reader.own
                 place = (stage, digest(reader.table.describe()), reader.by, own, isinstance(reader, Latest))
@@ -341,15 +348,16 @@ class _Compiler:
 
         def visit(name: str) -> None:
             definition = self.of_name.get(name)
-            if name in done or not isinstance(definition, Transform):
+            if name in done or not isinstance(definition, Transform | SharedNeighbours):
                 return
             done.add(name)
             self._stage(name)  # refuses a circle
-            for needed in definition.inputs:
+            step = definition.step if isinstance(definition, SharedNeighbours) else definition
+            for needed in step.inputs:
                 visit(needed)
-            order.append(definition)
+            order.append(step)
 
         for definition in self.made:
-            if isinstance(definition, Transform):
+            if isinstance(definition, Transform | SharedNeighbours):
                 visit(definition.name)
         return order
