@@ -30,6 +30,7 @@ from hindcast.features.definitions import (
     transform,
     window,
 )
+from hindcast.features.graph import Neighbours, SharedNeighbours, degree, neighbours_mean, shared_neighbours
 from hindcast.features.plan import FeaturePlan
 from hindcast.features.spans import Span, last_full, session, to_date
 
@@ -38,21 +39,26 @@ __all__ = [
     "Enriched",
     "FeaturePlan",
     "Latest",
+    "Neighbours",
     "Request",
+    "SharedNeighbours",
     "Span",
     "Transform",
     "Window",
     "aggregate",
     "decayed",
+    "degree",
     "enrich",
     "last_full",
     "last_n",
     "latest",
     "members",
+    "neighbours_mean",
     "quantile",
     "rate",
     "request",
     "session",
+    "shared_neighbours",
     "to_date",
     "top",
     "transform",
