@@ -142,3 +142,36 @@ def test_one_entity_can_be_divided_by_time(rows, asks):
     facts, requests = facts_of(rows, keyed=True), requests_of(asks)
     tiny = Budget(1 << 30, unit=1, chunk=300, parts=1)
     assert in_bulk(BOUNDED, facts, requests, tiny) == in_memory(BOUNDED, facts, requests)
+
+
+EDGES = Table("edges", event_time="at", known="seen")
+HOMES = Table("homes", key="id", event_time="at", known="seen")
+TRIPS = f.enrich(KEYED, f.latest(HOMES, "word", "x", by="id", name="home"))
+
+
+def half(x):
+    return np.where(np.isnan(x), -1.0, np.floor(x / 2))
+
+
+STAGED = FeaturePlan.compile(
+    [
+        f.window(TRIPS, "home_x_by_id", ["sum", "count"], over="9us", by="who"),
+        f.window(TRIPS, "x", "count", over="9us", by={"word": "home_word_by_id"}),
+        f.latest(KEYED, "word", "lane", by="who"),
+        f.window(HOMES, "x", ["max", f.last_n(2)], over="20us", by={"trips_word_by_who": "word"}, name="of_word"),
+        f.window(EDGES, "word", [f.last_n(3), f.members()], over="20us", by="who"),
+        f.latest(EDGES, "x", by={"trips_lane_by_who": "lane"}, name="of_lane"),
+        doubled,
+    ],
+    target=KEYED,
+)
+
+
+@given(st.lists(ROWS, max_size=24), st.lists(ROWS, max_size=24), st.lists(ASKS, max_size=10), BUDGETS)
+@settings(max_examples=40, deadline=None, phases=[Phase.generate], suppress_health_check=[HealthCheck.too_slow])
+def test_enriched_tables_and_looked_up_keys_are_answered_stage_by_stage(trips, homes, asks, budget):
+    facts = {"trips": facts_of(trips, True), "homes": facts_of(homes, True), "edges": facts_of(homes[::-1], False)}
+    requests = requests_of(asks)
+    expected = answer(STAGED, facts, requests, requests["as_of"].values).to_arrow().to_pylist()
+    batches = answer_batches(STAGED, facts, requests, memory=budget)
+    assert pa.Table.from_batches(list(batches)).to_pylist() == expected

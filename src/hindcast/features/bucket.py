@@ -12,7 +12,7 @@ import importlib
 import importlib.util
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -25,9 +25,9 @@ from hindcast.facts.arrow import ARROW_TYPES, column_to_arrow, integers
 from hindcast.facts.cast import cast_typed
 from hindcast.facts.facts import Facts
 from hindcast.features.batch import answer
-from hindcast.features.plan import FeaturePlan, Group
+from hindcast.features.plan import FeaturePlan
 
-__all__ = ["PlanRef", "bucket", "part_of"]
+__all__ = ["PlanRef", "bucket"]
 
 _TIMES = ("_event", "_known", "_seq")
 
@@ -38,7 +38,7 @@ def bucket(plan: FeaturePlan, facts: Mapping[str, Any], requests: Any, *, thread
     Parameters
     ----------
     plan : FeaturePlan
-        All features, or those of some groups (:func:`part_of`).
+        All features, or those of some groups (``plan.part``).
     facts : mapping of table name to pyarrow.Table
         All facts of the bucket's entities: the table's columns that the plan reads, and as int64 ``_event``,
         ``_known`` (microseconds since 1970 UTC) and ``_seq``, as bool ``_retract`` (absent: nothing is retracted).
@@ -74,26 +74,6 @@ def bucket(plan: FeaturePlan, facts: Mapping[str, Any], requests: Any, *, thread
     answers = answer(plan, {name: _facts(name, table) for name, table in facts.items()}, frame, as_of, threads=threads)
     columns = {"_row": Column("integer", rows), **dict(answers)}
     return pa.table({name: _arrow(column) for name, column in columns.items()})
-
-
-def part_of(plan: FeaturePlan, groups: Sequence[Group]) -> FeaturePlan:
-    """The plan of some groups alone: their features, without request features and transforms."""
-    made = getattr(plan, "part", None)
-    if made is not None:
-        return made(groups)  # type: ignore[no-any-return]
-    asked: dict[str, None] = {}
-    for group in groups:
-        asked.update(dict.fromkeys(column for column, _ in group.by))
-        if group.own:
-            asked.update(dict.fromkeys([*group.table.keys, *sorted(group.fact_columns() - {b for _, b in group.by})]))
-    return replace(
-        plan,
-        names=tuple(name for group in groups for name in group.names),
-        groups=tuple(groups),
-        transforms=(),
-        request_columns=tuple(asked),
-        tables={group.table.name: group.table for group in groups},
-    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,7 +140,7 @@ class PlanRef:
                 f"{self.name} of {self.module} declares features {plan.identity} here and {self.identity} where the "
                 "work was handed out; bring both to one version."
             )
-        return plan if self.groups is None else part_of(plan, [plan.groups[at] for at in self.groups])
+        return plan if self.groups is None else plan.part([plan.groups[at] for at in self.groups])
 
     def _imported(self) -> Any:
         if not self.module.endswith(".py"):

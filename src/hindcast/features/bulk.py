@@ -17,24 +17,28 @@ import numpy as np
 import pyarrow as pa
 
 from hindcast.columns import Column, Frame, Kind
-from hindcast.errors import ConfigError, DataError, StateError, UnknownName
-from hindcast.facts.arrow import integers
+from hindcast.errors import ConfigError, UnknownName
+from hindcast.facts.facts import Facts
 from hindcast.facts.table import Refusal
-from hindcast.features.bucket import bucket
-from hindcast.features.budget import Budget, Load, expected_bytes
-from hindcast.features.division import REQUEST, Division, hashed, packed, release
+from hindcast.features.budget import Budget, Load, row_bytes
+from hindcast.features.definitions import Latest
+from hindcast.features.division import FACT, REQUEST, Divided, check_kinds, divide_facts, own_columns_of, release
 from hindcast.features.feed import FactFeed, RequestFeed
 from hindcast.features.joins import Join, joins_of
-from hindcast.features.plan import FeaturePlan
+from hindcast.features.plan import FanOut, FeaturePlan
 from hindcast.features.sink import write_answers
-from hindcast.features.slices import Hot, sliced
-from hindcast.features.spill import Scratch, Spill, as_table, parts_of, take, to_arrow, to_frame
+from hindcast.features.spill import Scratch, to_arrow
+from hindcast.features.spine import Spine, settled
+from hindcast.features.units import Units
 from hindcast.values import Ints, digest
 
 __all__ = ["BulkReceipt", "answer_batches", "answer_files"]
 
 Progress = Callable[[str, int, int], None]
 """Called with what was done, how many parts of it are done, and how many are known so far."""
+
+_SEVERAL = 128
+"""Parts where nobody knows how much will come."""
 
 
 @dataclass(frozen=True)
@@ -177,19 +181,28 @@ class _Bulk:
     def __init__(
         self, plan: FeaturePlan, budget: Budget, threads: int, progress: Progress | None, scratch: Scratch
     ) -> None:
-        self.plan, self.budget, self.threads, self.progress, self.scratch = plan, budget, threads, progress, scratch
-        self.joins = joins_of(plan)
-        self.division = Division(self.joins, budget, scratch, self._tell)
+        self.plan, self.budget, self.progress, self.scratch = plan, budget, progress, scratch
+        self.units = Units(budget, scratch, threads, self._tell)
+        self.stages = [joins_of(plan, stage.groups) for stage in plan.stages]
+        self.fans = {fan.name: joins_of(plan, [fan.group]) for stage in plan.stages for fan in stage.fans}
+        self.joins = [join for joins in (*self.stages, *self.fans.values()) for join in joins]
+        self.enriched: dict[tuple[str, tuple[Latest, ...]], list[Join]] = {}
+        for join in self.joins:  # grows while it is walked: what is looked up may be enriched itself
+            if join.lookups and (join.table.name, join.lookups) not in self.enriched:
+                made = FeaturePlan.compile(join.lookups)
+                self.enriched[join.table.name, join.lookups] = found = joins_of(made, made.groups)
+                self.joins += found
         self.feeds: dict[str, FactFeed] = {}
-        self._units = self._peak = self._scratch = 0
+        self.spine: Spine
+        self._facts: dict[int, Divided] = {}
+        self._parts = 1
+        self._scratch = 0
 
     def answers(
         self, facts: Mapping[str, Any], requests: Any, as_of: str, keep: tuple[str, ...]
     ) -> tuple[Any, Iterator[Any]]:
         """The schema of the answers, and their tables, to be taken before the scratch folder goes."""
-        plan, division = self.plan, self.division
-        if not plan.is_plain or any(group.lookups for group in plan.groups):
-            raise ConfigError("features keyed by features, and enriched tables, are answered in memory so far.")
+        plan = self.plan
         for name in keep:
             if name in plan.names:
                 raise ConfigError(f"keep: {name!r} is a feature too; its column cannot be both.")
@@ -198,22 +211,15 @@ class _Bulk:
                 raise UnknownName("table", name, facts, where="features")
         asked = RequestFeed.open(requests, [*plan.request_columns, *keep], as_of)
         for name, table in sorted(plan.tables.items()):
-            columns = {c for join in self.joins if join.table.name == name for c in join.columns}
-            self.feeds[name] = FactFeed.open(table, facts[name], sorted(columns))
-        division.choose_parts(self.feeds, asked)
-        spills: dict[int, Spill] = {}
-        for name, feed in self.feeds.items():
-            spills |= division.add_facts(plan.tables[name], feed)
-        held = sorted({*self._read(), *keep})
-        division.add_requests(asked, held, len(plan.names))
-        division.check_kinds()
-        answered = []
-        for at, join in enumerate(self.joins):
-            answered.append(self._answer(join, spills.pop(at), division.by_key[join.asked]))
-            if all(later.asked != join.asked for later in self.joins[at + 1 :]):
-                division.by_key.pop(join.asked).drop()
+            self.feeds[name] = FactFeed.open(table, facts[name], self._columns_of(name))
+        self._parts = self._choose_parts(asked)
+        self._divide_facts()
+        self._divide_requests(asked, keep)
+        fans = self._answer_stages(keep)
         made = [step.name for step in plan.transforms]
-        return settled(self._joined(answered, keep), made, self.scratch)
+        kinds, frames = settled(self._finished(fans, keep), made, self.scratch)
+        empty = Frame({name: Column.empty(kind, 0) for name, kind in kinds.items()}, 0)
+        return self._schema(empty), self._tables(frames, self._schema(empty))
 
     def receipt(self, out: str, rows: int) -> BulkReceipt:
         """What was done; `rows` were found in the output."""
@@ -225,215 +231,215 @@ class _Bulk:
             {name: feed.absent for name, feed in feeds.items()},
             {name: feed.refused for name, feed in feeds.items()},
             {name: tuple(feed.examples) for name, feed in feeds.items()},
-            self._units,
-            self._peak,
+            self.units.done,
+            self.units.peak,
             self._scratch,
         )
 
     def identity(self, keep: Sequence[str]) -> str:
         """A name for these answers, from what went in."""
         facts = {name: feed.facts for name, feed in self.feeds.items()}
-        return digest([self.plan.identity, self.division.count, facts, list(keep)])
+        return digest([self.plan.identity, self.spine.count, facts, list(keep)])
 
-    def _read(self) -> set[str]:
-        """The request columns that are features or that transforms read."""
-        given = {name for join in self.joins for name in join.plan.names}
-        made = {step.name for step in self.plan.transforms}
-        return {*self.plan.names, *(name for step in self.plan.transforms for name in step.inputs)} - given - made
-
-    def _tell(self, what: str, done: int, known: int | None) -> None:
+    def _tell(self, what: str, done: int, known: int | None = None) -> None:
         self._scratch = max(self._scratch, self.scratch.bytes())
         if self.progress is not None:
             self.progress(what, done, max(done, known or 0))
 
-    # ---- answering --------------------------------------------------------------------------------------
+    # ---- facts ------------------------------------------------------------------------------------------
 
-    def _answer(self, join: Join, facts: Spill, requests: Spill) -> Spill:
-        """Answer a join unit by unit; its answers on disk, by ranges of rows."""
-        asked = [*join.plan.request_columns, *REQUEST]
-        nothing = requests.schema.empty_table().select(asked)
-        schema = bucket(join.plan, {join.table.name: facts.schema.empty_table()}, nothing).schema
-        answers = self.scratch.spill("answers", schema)
-        for done, (held, asking, parts) in enumerate(self._units_of(join, facts, requests, depth=0), 1):
-            table = {join.table.name: _tidy(held.read(parts))}
-            for some in self._requests(join, table[join.table.name], asking, parts):
-                answers.add(found := bucket(join.plan, table, some, threads=self.threads), self._ranges(found))
-            del table
-            release()
-            self._units += 1
-            self._tell(f"features of {join.title}", done, None)
-        facts.drop()
-        return answers
+    def _columns_of(self, table: str) -> list[str]:
+        """The columns of a table itself that anything reads."""
+        found: set[str] = set()
+        for join in self.joins:
+            if join.table.name == table:
+                found |= set(join.columns) - join.looked_up
+        for (name, _), joins in self.enriched.items():
+            if name == table:
+                found |= {column for join in joins for column in join.plan.request_columns}
+        return sorted(found)
 
-    def _ranges(self, answers: Any) -> Ints:
-        return integers(answers["_row"]) // self.division.span
+    def _choose_parts(self, requests: RequestFeed) -> int:
+        """Into how many parts keys are hashed, from what the sources say they hold: for the join that needs most."""
+        parts = self.budget.parts or 1
+        for join in self.joins:
+            feed = self.feeds[join.table.name]
+            if feed.rows is None or requests.rows is None:
+                return self.budget.parts or _SEVERAL
+            load = Load.guessed(feed.rows, [*(feed.kinds.get(c, "number") for c in join.columns), *FACT.values()])
+            asked = [requests.kinds.get(c, "number") for c in join.plan.request_columns]
+            ask = Load.guessed(requests.rows, [*asked, *REQUEST.values()])
+            parts = max(parts, self.budget.parts_for(load, ask, len(join.columns), len(join.plan.names)))
+        return parts
 
-    def _requests(self, join: Join, facts: Any, requests: Spill, parts: Sequence[int]) -> Iterator[Any]:
-        """A unit's requests, all at once or, where they are many, as many as fit beside its facts."""
-        asked = [*join.plan.request_columns, *REQUEST]
-        load = sum((requests.load(part) for part in parts), Load())
-        held = self._bytes_of(join)(Load(facts.num_rows, facts.nbytes), Load())
-        each = max((self._bytes_of(join)(Load(), load) - self._bytes_of(join)(Load(), Load())) / max(load.rows, 1), 1)
-        room = int(max(self.budget.unit - held, self.budget.unit // 8) / each)
-        self._peak = max(self._peak, held + int(each * min(load.rows, room)))
-        if load.rows <= room:
-            yield requests.read(parts, asked)
-            return
-        waiting: list[Any] = []
-        for part in parts:
-            for batch in requests.batches(part):
-                waiting.append(pa.Table.from_batches([batch]).select(asked))
-                while sum(map(len, waiting)) >= max(room, 1):
-                    whole = pa.concat_tables(waiting)
-                    yield whole.slice(0, max(room, 1))
-                    waiting = [whole.slice(max(room, 1))]
-        if sum(map(len, waiting)):
-            yield pa.concat_tables(waiting)
+    def _divide_facts(self) -> None:
+        """Read every table once; then enrich what is enriched, what is needed for it first."""
+        spines: dict[tuple[str, tuple[Latest, ...]], Spine] = {}
+        for name, feed in self.feeds.items():
+            mine = {key: joins for key, joins in self.enriched.items() if key[0] == name}
+            for key, joins in mine.items():
+                spines[key] = self._spine({**feed.kinds, **FACT}, sum(len(join.plan.names) for join in joins))
+                spines[key].ask(joins, feed.kinds)
 
-    def _bytes_of(self, join: Join) -> Callable[[Load, Load], int]:
-        return lambda facts, requests: expected_bytes(facts, requests, len(join.columns), len(join.plan.names))
+            def also(facts: Facts, mine: Sequence[Any] = tuple(mine), name: str = name, feed: FactFeed = feed) -> None:
+                for key in mine:
+                    spines[key].add(facts.frame.having(**own_columns_of(facts)), facts.known)
+                self._tell(f"facts of {name}", feed.facts, feed.rows)
 
-    def _units_of(
-        self, join: Join, facts: Spill, requests: Spill, depth: int
-    ) -> Iterator[tuple[Spill, Spill, list[int]]]:
-        """Units of work: facts, requests, and which parts of both; each fits the budget as far as it can be divided."""
-        bytes_of = self._bytes_of(join)
-        for parts in packed(facts, requests, bytes_of, self.budget):
-            alone = len(parts) == 1 and bytes_of(facts.load(parts[0]), requests.load(parts[0])) > self.budget.unit
-            if alone:
-                yield from self._divided(join, facts, requests, parts[0], depth)
-            else:
-                yield facts, requests, parts
+            rows = self.budget.chunk_rows(4 * row_bytes([*feed.kinds.values(), *FACT.values()]))
+            self._divide(
+                feed.chunks(rows), feed.kinds, [j for j in self.joins if j.table.name == name and not j.lookups], also
+            )
+        for key in sorted(self.enriched, key=self._depth):
+            self._answer(spines[key], self.enriched[key])
+            _, _, _, found = spines[key].range(0)
+            kinds = {**self.feeds[key[0]].kinds, **{name: column.kind for name, column in found.items()}}
+            joins = [join for join in self.joins if (join.table.name, join.lookups) == key]
+            self._divide(_facts(spines[key]), kinds, joins)
+            spines[key].drop()
 
-    def _divided(
-        self, join: Join, facts: Spill, requests: Spill, part: int, depth: int
-    ) -> Iterator[tuple[Spill, Spill, list[int]]]:
-        """A part that does not fit: by the hash again if it holds several entities, by time if it holds one."""
-        entities: set[int] = set()
-        name = "the whole table"
-        for batch in requests.batches(part):
-            frame = to_frame(as_table(batch))
-            hashes, present = hashed(frame, join.asked)
-            if len(entities) < 2:
-                entities.update(np.unique(hashes[present]).tolist())
-            if join.asked and present.any() and name == "the whole table":
-                first = frame.take(np.flatnonzero(present)[:1]).rows()[0]
-                name = ", ".join(f"{asked}={first[asked]!r}" for asked in join.asked)
-        if len(entities) < 2:
-            yield from self._sliced(join, facts, requests, part, name, entities)
-            return
-        load = self._bytes_of(join)(facts.load(part), requests.load(part))
-        many = min(max(4 * load // self.budget.unit, 4), 256)
-        deeper = self.scratch.spill("facts", facts.schema), self.scratch.spill("requests", requests.schema)
-        try:
-            for source, target, columns in ((facts, deeper[0], join.by), (requests, deeper[1], join.asked)):
-                for batch in source.batches(part):
-                    table = as_table(batch)
-                    hashes, _ = hashed(to_frame(table, columns), columns)
-                    target.add(table, parts_of(hashes, many, depth + 1))
-            yield from self._units_of(join, *deeper, depth + 1)
-        finally:
-            for spill in deeper:
-                spill.drop()
+    def _depth(self, key: tuple[str, tuple[Latest, ...]]) -> int:
+        below = [(join.table.name, join.lookups) for join in self.enriched[key] if join.lookups]
+        return 1 + max((self._depth(other) for other in below), default=0)
 
-    def _sliced(
-        self, join: Join, facts: Spill, requests: Spill, part: int, name: str, entities: set[int]
-    ) -> Iterator[tuple[Spill, Spill, list[int]]]:
-        def of_entity() -> Iterator[Any]:
-            for batch in facts.batches(part):
-                table = as_table(batch)
-                hashes, _ = hashed(to_frame(table, join.by), join.by)
-                here = np.flatnonzero(np.isin(hashes, np.array(sorted(entities), dtype=np.uint64)))
-                yield table if len(here) == len(hashes) else take(table, here)
+    def _divide(
+        self, chunks: Iterator[Facts], kinds: Mapping[str, Kind], joins: Sequence[Join], also: Any = None
+    ) -> None:
+        divided = divide_facts(chunks, kinds, joins, self._parts, self.budget, self.scratch, also)
+        self._facts |= {id(join): into for join, into in zip(joins, divided, strict=True)}
 
-        hot = Hot(
-            join,
-            name,
-            of_entity,
-            lambda: requests.batches(part),
-            facts.schema,
-            requests.schema,
-            facts.load(part),
-            requests.load(part),
-        )
-        for held, asking, stretch in sliced(hot, self.budget, self.scratch):
-            yield held, asking, [stretch]
+    # ---- requests ---------------------------------------------------------------------------------------
 
-    # ---- joining ----------------------------------------------------------------------------------------
+    def _spine(self, kinds: Mapping[str, Kind], features: int) -> Spine:
+        return Spine(kinds, features, self._parts, self.budget, self.scratch)
 
-    def _joined(self, answered: Sequence[Spill], keep: tuple[str, ...]) -> Iterator[Frame]:
-        """All features, range of rows by range of rows, in the order of the requests."""
-        rows, span, total = self.division.rows, self.division.span, self.division.count
-        for at in range(max(-(-total // span), 1)):
-            base = to_frame(rows.read([at]))
-            looked_up: dict[str, Column] = {}
-            for spill in answered:
-                table = spill.read([at])
-                place = integers(table["_row"]) - at * span
-                order = np.empty(len(base), dtype=np.int64)
-                order.fill(-1)
-                if len(place) == len(base):
-                    order[place] = np.arange(len(place))
-                if (order < 0).any():
-                    raise StateError("answers were lost in the scratch folder; was it altered while this ran?")
-                table = take(table, order)
-                looked_up |= dict(to_frame(table, [name for name in table.schema.names if name != "_row"]))
-            found = self.plan.finish(base, looked_up)
-            yield Frame({**{name: base[name] for name in keep}, **dict(found)}, len(base))
-            self._tell("rows written", min((at + 1) * span, total), total)
+    def _divide_requests(self, feed: RequestFeed, keep: Sequence[str]) -> None:
+        self.spine = self._spine(feed.kinds, len(self.plan.names))
+        self.spine.ask(self.stages[0] if self.stages else [], feed.kinds)
+        for frame, as_of in feed.chunks(
+            self.budget.chunk_rows(4 * row_bytes([*feed.kinds.values(), *REQUEST.values()]))
+        ):
+            self.spine.add(frame, as_of)
+            self._tell("requests", self.spine.count, feed.rows)
+        if not self.spine.count:
+            empty = Frame({name: Column.empty(kind, 0) for name, kind in feed.kinds.items()}, 0)
+            self.spine.add(empty, np.zeros(0, dtype=np.int64), whole=True)
         release()
 
+    def _answer(self, spine: Spine, joins: Sequence[Join]) -> None:
+        """Answer the joins that the spine was divided for; their facts are not needed after it."""
+        for join in joins:
+            facts, requests = self._facts.pop(id(join)), spine.by_key[join.asked]
+            check_kinds(join, facts, requests)
+            spine.answers.append(self.units.answer(join, facts.spill, requests.spill, spine.ranges_of))
+            facts.spill.drop()
+        for divided in spine.by_key.values():
+            divided.spill.drop()
+        spine.by_key.clear()
 
-def settled(frames: Iterator[Frame], made: Sequence[str], scratch: Scratch) -> tuple[Any, Iterator[Any]]:
-    """One schema for all frames, and their tables, though what a function makes may be null for a long time.
+    def _answer_stages(self, keep: Sequence[str]) -> dict[str, Spine]:
+        """Answer stage by stage: what the first ones find is what the later ones ask by."""
+        fans: dict[str, Spine] = {}
+        for at, (stage, joins) in enumerate(zip(self.plan.stages, self.stages, strict=True)):
+            if at and joins:
+                self._ask_again(joins, at, fans)
+            self._answer(self.spine, joins)
+            for fan in stage.fans:
+                fans[fan.name] = self._fan_out(fan, at, fans)
+        return fans
 
-    A text column of which only nulls have been seen looks like numbers. So frames wait on disk until every column
-    of `made` has shown what it holds, or all frames have been seen.
-    """
-    waiting: list[Spill] = []
-    kinds: dict[str, Kind] = {}
-    open_ = dict.fromkeys(made)
-    for frame in frames:
-        for name in [n for n in open_ if frame[n].kind != "number" or frame[n].present().any()]:
-            kinds[name] = frame[name].kind
-            del open_[name]
-        kinds = {**frame.kinds, **kinds}
-        arrow = to_arrow(dict(frame))
-        waiting.append(scratch.spill("waiting", arrow.schema))
-        waiting[-1].add(arrow, np.zeros(len(frame), dtype=np.int64))
-        if not open_:
-            break
+    def _ask_again(self, joins: Sequence[Join], stage: int, fans: Mapping[str, Spine]) -> None:
+        """Divide the requests by keys that earlier stages have found."""
+        needed = sorted({column for join in joins for column in (*join.asked, *join.plan.request_columns)})
 
-    def tables() -> Iterator[Any]:
-        for spill in waiting:
-            yield _as_kinds(to_frame(spill.read([0])), kinds)
-            spill.drop()
+        def frames() -> Iterator[Frame]:
+            for at in range(len(self.spine)):
+                base, columns, as_of, place = self._columns(at, stage, fans)
+                own = {"_as_of": Column("integer", as_of), "_row": Column("integer", place)}
+                yield Frame({**{n: columns[n] if n in columns else base[n] for n in needed}, **own}, len(base))
+
+        kinds, found = settled(frames(), needed, self.scratch)
+        self.spine.ask(joins, kinds)
+        for frame in found:
+            self.spine.divide(frame, frame["_as_of"].values, frame["_row"].values)
+
+    def _fan_out(self, fan: FanOut, stage: int, fans: Mapping[str, Spine]) -> Spine:
+        """Look up each member of each list: a spine of its own, range by range beside the requests'."""
+
+        def frames() -> Iterator[Frame]:
+            for at in range(len(self.spine)):
+                _, columns, as_of, _ = self._columns(at, stage, fans, fanned=False)
+                asked: list[Frame] = []
+
+                def note(keys: Frame, rows: Ints, as_of: Ints = as_of, asked: list[Frame] = asked) -> Column:
+                    asked.append(Frame({**dict(keys), "_as_of": Column("integer", as_of[rows])}, len(keys)))
+                    return Column.empty("number", len(keys))
+
+                fan.gathered(columns[fan.members], note)
+                yield asked[0]
+
+        joins = self.fans[fan.name]
+        kinds, found = settled(frames(), [name for name, _ in fan.group.by], self.scratch)
+        own = {name: kind for name, kind in kinds.items() if not name.startswith("_")}
+        spine = self._spine({}, 1)
+        spine.ask(joins, own)
+        for frame in found:
+            spine.add(frame, frame["_as_of"].values, whole=True)
+        self._answer(spine, joins)
+        return spine
+
+    # ---- putting together -------------------------------------------------------------------------------
+
+    def _columns(
+        self, at: int, stage: int, fans: Mapping[str, Spine], *, fanned: bool = True
+    ) -> tuple[Frame, dict[str, Column], Ints, Ints]:
+        """A range's request columns, and all that is known of it before `stage`; moments, and row numbers.
+
+        Without `fanned`, with the stage's own groups.
+        """
+        base, as_of, place, columns = self.spine.range(at)
+        for number, step in enumerate(self.plan.stages[: stage if fanned else stage + 1]):
+            for fan in step.fans:
+                if fan.name in fans:
+                    found = fans[fan.name].range(at)[3][fan.group.names[0]]
+                    columns[fan.name] = fan.gathered(columns[fan.members], _given(found))
+            if number < stage:
+                self.plan.transformed(step.transforms, base, columns)
+        return base, columns, as_of, place
+
+    def _finished(self, fans: Mapping[str, Spine], keep: Sequence[str]) -> Iterator[Frame]:
+        """All features, range by range, in the order of the requests."""
+        for at in range(len(self.spine)):
+            base, columns, _, _ = self._columns(at, len(self.plan.stages), fans)
+            found = self.plan.finish(base, columns)
+            yield Frame({**{name: base[name] for name in keep}, **dict(found)}, len(base))
+            self._tell("rows written", at + 1, len(self.spine))
+        release()
+
+    def _schema(self, empty: Frame) -> Any:
+        """Of the answers: as the answers on disk where they are there, since a list says there what it holds."""
+        stored = {column.name: column.type for spill in self.spine.answers for column in spill.schema}
+        schema = to_arrow(dict(empty)).schema
+        return pa.schema([(column.name, stored.get(column.name, column.type)) for column in schema])
+
+    @staticmethod
+    def _tables(frames: Iterator[Frame], schema: Any) -> Iterator[Any]:
         for frame in frames:
-            yield _as_kinds(frame, kinds)
-
-    return _as_kinds(Frame({name: Column.empty(kind, 0) for name, kind in kinds.items()}), kinds).schema, tables()
+            yield to_arrow(dict(frame)).cast(schema)
 
 
-def _as_kinds(frame: Frame, kinds: Mapping[str, Kind]) -> Any:
-    """The frame as a table; a column of nulls takes any kind."""
-    columns = {}
-    for name, kind in kinds.items():
-        column = frame[name]
-        if column.kind != kind and column.present().any():
-            raise DataError(
-                f"a feature function gives {kind} values for some rows and {column.kind} for others", column=name
-            )
-        columns[name] = column if column.kind == kind else Column.empty(kind, len(frame))
-    return to_arrow(columns)
+def _given(column: Column) -> Callable[[Frame, Ints], Column]:
+    return lambda keys, rows: column
 
 
-def _tidy(facts: Any) -> Any:
-    """Facts in the order of landing; a retraction that stands in for a version that is here itself goes."""
-    seq = integers(facts["_seq"])
-    steps = np.diff(seq)
-    if (steps > 0).all():
-        return facts
-    retract = to_frame(facts, ["_retract"])["_retract"].values
-    order = np.lexsort((retract, seq))
-    again = np.append(False, (seq[order[1:]] == seq[order[:-1]]) & (retract[order[1:]] == 1))
-    return take(facts, order[~again].astype(np.int64))
+def _facts(spine: Spine) -> Iterator[Facts]:
+    """Facts with what was looked up for them."""
+    for at in range(len(spine)):
+        base, _, _, found = spine.range(at)
+        own = (
+            base["_event"].values,
+            base["_known"].values,
+            base["_seq"].values,
+            base["_retract"].values.astype(np.bool_),
+        )
+        yield Facts(*own, base.select([n for n in base if n not in FACT]).having(**found))

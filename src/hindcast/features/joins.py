@@ -1,25 +1,29 @@
-"""Which groups of a plan can be answered together from one division of facts and requests: a join."""
+"""Which groups of a plan can be answered from one division of facts and requests: a join."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 from hindcast.facts.table import Table
-from hindcast.features.bucket import part_of
-from hindcast.features.plan import FeaturePlan, Group
+from hindcast.features.definitions import Latest
+from hindcast.features.group import Group
+from hindcast.features.plan import FeaturePlan
 
 __all__ = ["Join", "joins_of"]
 
 
 @dataclass(frozen=True, eq=False)
 class Join:
-    """The groups over one table under one key.
+    """The groups over one table, enriched in one way, under one key.
 
     Attributes
     ----------
     plan : FeaturePlan
-        Of these groups alone.
+        Of these groups alone; what the table is enriched with counts as columns that it has.
     table : Table
+    lookups : tuple of Latest
+        What the table is enriched with.
     asked, by : tuple of str
         The key: columns of the request, and the table's columns they are compared with.
     columns : tuple of str
@@ -30,6 +34,7 @@ class Join:
 
     plan: FeaturePlan
     table: Table
+    lookups: tuple[Latest, ...]
     asked: tuple[str, ...]
     by: tuple[str, ...]
     columns: tuple[str, ...]
@@ -41,22 +46,28 @@ class Join:
         return bool(self.table.keys) and not set(self.by) <= set(self.table.keys)
 
     @property
+    def looked_up(self) -> set[str]:
+        """The columns that the table does not have itself."""
+        return {name for lookup in self.lookups for name in lookup.names()}
+
+    @property
     def title(self) -> str:
         """For messages."""
         return f"{self.table.name} by {' and '.join(self.asked) or 'nothing'}"
 
 
-def joins_of(plan: FeaturePlan) -> list[Join]:
-    """The joins that answer all groups of `plan`, in the order in which their first groups stand."""
-    together: dict[tuple[str, tuple[tuple[str, str], ...]], list[Group]] = {}
-    for group in plan.groups:
-        together.setdefault((group.table.name, tuple(group.by)), []).append(group)
+def joins_of(plan: FeaturePlan, groups: Sequence[Group]) -> list[Join]:
+    """The joins that answer these groups of `plan`, in the order in which their first groups stand."""
+    together: dict[tuple[str, tuple[Latest, ...], tuple[tuple[str, str], ...]], list[Group]] = {}
+    for group in groups:
+        together.setdefault((group.table.name, group.lookups, tuple(group.by)), []).append(group)
     made = []
-    for (_, by), groups in together.items():
-        table = groups[0].table
-        read = set(table.keys).union(*(group.fact_columns() for group in groups))
-        backs = [group.reach_us[0] for group in groups]
+    for (_, lookups, by), members in together.items():
+        table = members[0].table
+        read = set(table.keys).union(*(group.fact_columns() for group in members))
+        backs = [group.reach_us[0] for group in members]
         back = None if None in backs else max(b for b in backs if b is not None)
         asked, columns = tuple(a for a, _ in by), tuple(b for _, b in by)
-        made.append(Join(part_of(plan, groups), table, asked, columns, tuple(sorted(read)), back))
+        bare = plan.part([replace(group, lookups=()) for group in members])
+        made.append(Join(bare, table, lookups, asked, columns, tuple(sorted(read)), back))
     return made

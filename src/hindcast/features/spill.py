@@ -59,7 +59,13 @@ def to_arrow(columns: Mapping[str, Column]) -> Any:
 def to_frame(table: Any, names: Iterable[str] | None = None) -> Frame:
     """The columns of a table made by :func:`to_arrow`, all or those of `names`."""
     chosen = table.schema.names if names is None else names
-    return Frame({n: cast_typed(table[n], zone=None, what=f"column {n!r}").column for n in chosen}, table.num_rows)
+    return Frame({name: _column(table[name], name) for name in chosen}, table.num_rows)
+
+
+def _column(array: Any, name: str) -> Column:
+    if pa.types.is_list(array.type):
+        return Column.from_arrow(array)
+    return cast_typed(array, zone=None, what=f"column {name!r}").column
 
 
 def kinds_of(schema: Any) -> dict[str, Kind]:
