@@ -13,11 +13,15 @@ from hindcast.columns import Column, Frame
 from hindcast.errors import ConfigError
 from hindcast.facts import Facts, Table
 from hindcast.features import last_full, latest, session
+from hindcast.features.ages import aged, ages
 from hindcast.features.batch import answer
+from hindcast.features.catalogue import catalogue
 from hindcast.features.definitions import enrich, window
-from hindcast.features.graph import degree, neighbours_mean, shared_neighbours
+from hindcast.features.graph import SharedNeighbours, degree, neighbours_mean, shared_neighbours
+from hindcast.features.meaning import changes, meanings
 from hindcast.features.online import OnlineFeatures
 from hindcast.features.plan import FeaturePlan
+from hindcast.testing import check_laws
 from hindcast.values import HOUR_US
 
 EDGES = Table("edges", key="id", event_time="at", known="seen", columns=["from", "to", "weight"])
@@ -338,9 +342,80 @@ def test_what_makes_no_sense_is_refused_where_it_is_declared(declare, words):
         declare()
 
 
+def test_neighbours_of_two_kinds_are_not_compared():
+    one = shared_neighbours(EDGES, "from", "to", between=("u", "v"))
+    other = shared_neighbours(EDGES, "to", "from", between=("u", "v"))
+    with pytest.raises(ConfigError, match="may differ only in whom"):
+        SharedNeighbours("common", (one.members[0], other.members[1]))
+
+
 def test_features_that_need_each_other_are_refused():
     def u(common):
         return common
 
     with pytest.raises(ConfigError, match="circle"):
         FeaturePlan.compile([u, shared_neighbours(EDGES, "from", "to", between=("u", "v"), name="common")])
+
+
+# ---- what people ask of any feature ---------------------------------------------------------------------
+
+
+def test_a_change_of_a_graph_feature_is_told():
+    def told(one, other):
+        both = (meanings(FeaturePlan.compile([shared_neighbours(EDGES, "from", "to", name="common", **options)]))
+                for options in (one, other))  # fmt: skip
+        return [(change.name, str(change)) for change in changes(*both) if change.name == "common"]
+
+    plain = {"between": ("u", "v")}
+    assert told(plain, plain) == []
+    ((_, shorter),) = told(plain, {**plain, "over": "7d"})
+    assert "over all -> 7d" in shorter
+    ((_, renamed),) = told(plain, {"between": ("u", "w")})
+    assert "w" in renamed
+
+
+def test_a_graph_feature_is_as_old_as_the_oldest_of_the_newest_edges_behind_it():
+    declared = [
+        shared_neighbours(EDGES, "from", "to", between=("u", "v"), name="common"),
+        degree(EDGES, "from", "to", by="u"),
+    ]
+    plan = FeaturePlan.compile(declared)
+    assert aged(plan) == ["common", "edges_to_degree_all_by_u"]
+    facts = {"edges": story((1, "a", "x", 0, 0), (2, "a", "y", 4, 4), (3, "b", "x", 1, 1))}
+    requests = Frame({"u": Column.of(["a", "a"]), "v": Column.of(["b", "nobody"])})
+    found = ages(plan, facts, requests, np.full(2, START + 6 * HOUR_US))
+    assert found["edges_to_degree_all_by_u"].tolist() == [2 * HOUR_US] * 2
+    assert found["common"][0] == 5 * HOUR_US
+    assert math.isnan(found["common"][1])
+
+
+def test_the_catalogue_says_what_a_graph_feature_reads():
+    plan = FeaturePlan.compile(features(EDGES))
+    entries = catalogue(plan)
+    shared = entries["edges_to_shared_all_by_who_and_other"]
+    assert {"edges.from", "edges.to", "request.who", "request.other"} <= set(shared.reads)
+    assert {"edges.from", "edges.to", "nodes.score", "request.who"} <= set(
+        entries["edges_to_mean_nodes_score_all_by_who"].reads
+    )
+
+
+def test_graph_features_pass_the_laws_of_all_features():
+    random = np.random.default_rng(3)
+
+    def any_of(pool):
+        return pool[int(random.integers(len(pool)))]
+
+    def when():
+        return int(random.integers(13)), int(random.integers(-3, 13))
+
+    def drawn():
+        ends = any_of(ENDS), any_of(ENDS)
+        return when(), int(random.integers(60)), bool(random.integers(2)), *ends, int(random.integers(3))
+
+    edges = [drawn() for _ in range(150)]
+    nodes = [(when(), any_of(ENDS[:-1]), False, any_of(SCORES)) for _ in range(30)]
+    _, _, facts = graph(edges, nodes, EDGES)
+    requests = [{"who": any_of(ENDS[:-1]), "other": any_of(ENDS[:-1])} for _ in range(40)]
+    moments = START + np.sort(random.integers(0, 30, 40)) * HOUR_US
+    verdicts = check_laws(features(EDGES), facts, requests, moments)
+    assert {verdict.outcome for verdict in verdicts} == {"pass"}, [v.reason for v in verdicts if v.outcome != "pass"]

@@ -21,7 +21,7 @@ from hindcast.facts.facts import Facts
 from hindcast.facts.table import Table
 from hindcast.features.aggregates import named
 from hindcast.features.definitions import Enriched, Latest, Notes, Transform, Window
-from hindcast.features.graph import Neighbours
+from hindcast.features.graph import Neighbours, unfolded
 from hindcast.features.meaning import singles
 from hindcast.features.plan import Definition, FeaturePlan
 from hindcast.values import Floats, Ints, digest
@@ -33,14 +33,21 @@ _EVENT = "__event_time"
 
 def aged(plan: FeaturePlan) -> list[str]:
     """The features that have an age: looked up from facts that happen, or computed from such ones."""
+    found = _have_age(plan)
+    return [name for name in plan.names if found[name]]
+
+
+def _have_age(plan: FeaturePlan) -> dict[str, bool]:
+    """Whether a feature has an age, by name, those that graph features need included."""
     found: dict[str, bool] = {}
-    for definition in [*(d for d in plan.definitions if not isinstance(d, Transform)), *plan.transforms]:
+    definitions = unfolded(plan.definitions)
+    for definition in [*(d for d in definitions if not isinstance(d, Transform)), *plan.steps]:
         for single in singles(definition):
             if isinstance(definition, Transform):
                 found[single.name] = any(found.get(name, False) for name in definition.inputs)
             else:
                 found[single.name] = _reader(definition) is not None
-    return [name for name in plan.names if found[name]]
+    return found
 
 
 def ages(
@@ -79,7 +86,8 @@ def ages(
     for name in wanted:
         if name not in known and name not in happens:
             raise UnknownName("feature or table that has an age", name, [*known, *happens], where="freshness")
-    made = {single.name: definition for definition in plan.definitions for single in singles(definition)}
+    has_age = _have_age(plan)
+    made = {single.name: definition for definition in unfolded(plan.definitions) for single in singles(definition)}
     asked: dict[str, Latest | Window] = {}
     place: dict[str, str | None] = {}
 
@@ -90,7 +98,7 @@ def ages(
             return
         if isinstance(definition, Transform):
             for needed in definition.inputs:
-                if needed in known:
+                if has_age.get(needed):
                     ask(needed)
             return
         question = _table_question(plan.tables[name]) if definition is None else _question(definition, name)
@@ -111,7 +119,7 @@ def ages(
     def age(name: str) -> Floats:
         definition = made.get(name)
         if isinstance(definition, Transform):
-            return reduce(np.maximum, (age(needed) for needed in definition.inputs if needed in known))
+            return reduce(np.maximum, (age(needed) for needed in definition.inputs if has_age.get(needed)))
         key = place[name]
         return np.zeros(len(requests)) if key is None else moments - answered[names[key]].floats()
 

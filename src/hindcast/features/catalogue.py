@@ -17,7 +17,7 @@ from hindcast.columns import Frame
 from hindcast.errors import UnknownName
 from hindcast.facts.table import Table
 from hindcast.features.definitions import Enriched, Latest, Request, Transform, Window
-from hindcast.features.graph import Neighbours
+from hindcast.features.graph import Neighbours, SharedNeighbours
 from hindcast.features.meaning import Single, columns_read, digests, in_words, meanings, singles
 from hindcast.features.noted import notes_of
 from hindcast.features.plan import FeaturePlan
@@ -403,6 +403,8 @@ def _keyed(single: Single) -> tuple[tuple[str, str], ...]:
     definition = single.definition
     if isinstance(definition, Neighbours):
         return definition.members.by
+    if isinstance(definition, SharedNeighbours):
+        return tuple(pair for side in definition.members for pair in side.by)
     return definition.by if isinstance(definition, Latest | Window) else ()
 
 
@@ -410,6 +412,8 @@ def _table_name(single: Single) -> str | None:
     definition = single.definition
     if isinstance(definition, Neighbours):
         return str(definition.of.table.name)
+    if isinstance(definition, SharedNeighbours):
+        return str(definition.members[0].table.name)
     return str(definition.table.name) if isinstance(definition, Latest | Window) else None
 
 
@@ -426,7 +430,11 @@ def _reads(single: Single, plan: FeaturePlan) -> tuple[str, ...]:
     if isinstance(definition, Transform):
         return tuple(dict.fromkeys(map(asked, definition.inputs)))
     found: dict[str, None] = {}
-    readers = (definition.members, definition.of) if isinstance(definition, Neighbours) else (definition,)
+    readers: tuple[Any, ...] = (definition,)
+    if isinstance(definition, Neighbours):
+        readers = (definition.members, definition.of)
+    elif isinstance(definition, SharedNeighbours):
+        readers = definition.members
     parts = [single] if len(readers) == 1 else [part for reader in readers for part in singles(reader)]
     for part in parts:
         reader = part.definition

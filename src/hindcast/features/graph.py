@@ -8,7 +8,7 @@ the other way; a friendship is two facts.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -20,7 +20,7 @@ from hindcast.features.aggregates import Aggregate, members
 from hindcast.features.definitions import Enriched, Latest, Notes, Transform, Window, window
 from hindcast.features.spans import Over
 
-__all__ = ["Neighbours", "SharedNeighbours", "degree", "neighbours_mean", "shared_neighbours"]
+__all__ = ["Neighbours", "SharedNeighbours", "degree", "neighbours_mean", "shared_neighbours", "unfolded"]
 
 
 @dataclass(frozen=True)
@@ -60,6 +60,11 @@ class SharedNeighbours:
     members: tuple[Window, Window]
     notes: Notes = field(default=Notes(), compare=False)
 
+    def __post_init__(self) -> None:
+        one, other = (replace(side, by=tuple(("", column) for _, column in side.by)) for side in self.members)
+        if one != other:
+            raise ConfigError(f"{self.name}: the two lists of neighbours may differ only in whom they are about.")
+
     @property
     def step(self) -> Transform:
         """What is done with the two lists."""
@@ -72,6 +77,12 @@ class SharedNeighbours:
 
     def describe(self) -> dict[str, Any]:
         return {"is": "shared neighbours", "name": self.name, "members": [side.describe() for side in self.members]}
+
+
+def unfolded(definitions: Iterable[Any]) -> list[Any]:
+    """The definitions, shared neighbours as the windows and the function that they are made of."""
+    parts = ([*d.members, d.step] if isinstance(d, SharedNeighbours) else [d] for d in definitions)
+    return [part for some in parts for part in some]
 
 
 def _in_common(one: tuple[Any, ...] | None, other: tuple[Any, ...] | None) -> float:

@@ -18,7 +18,7 @@ from typing import Any, Literal
 from hindcast.facts.table import Table
 from hindcast.features.aggregates import Aggregate
 from hindcast.features.definitions import Enriched, Latest, Request, Transform, Window
-from hindcast.features.graph import Neighbours
+from hindcast.features.graph import Neighbours, SharedNeighbours
 from hindcast.features.plan import Definition, FeaturePlan
 from hindcast.features.spans import Span
 from hindcast.values import digest, duration_text
@@ -65,7 +65,7 @@ def singles(definition: Definition) -> list[Single]:
                 Single(name, definition, definition.column, {**_plain(aggregate), "part": part}, _plain(span))
                 for name, aggregate, part, span in definition.outputs()
             ]
-        case Transform() | Neighbours():
+        case Transform() | Neighbours() | SharedNeighbours():
             return [Single(definition.name, definition)]
 
 
@@ -110,6 +110,11 @@ def meanings(plan: FeaturePlan) -> dict[str, dict[str, Any]]:
                 "members": _own(members),
                 "of": {**_own(of), "by": _keys(definition.of)},
             }
+        if isinstance(definition, SharedNeighbours):
+            (side,) = singles(definition.members[0])  # the other differs in whom it asks about
+            made_from = {asked: digest(meaning(asked)) for member in definition.members for asked, _ in member.by}
+            keyed = {"by": _keys(definition.members[0]), "from": made_from}
+            return {**_own(side), "is": "shared neighbours", **keyed}
         made_from = {asked: digest(meaning(asked)) for asked, _ in definition.by}
         return {**_own(single), "by": _keys(definition), "from": made_from}
 

@@ -114,14 +114,20 @@ class FeaturePlan:
         return tuple(group for stage in self.stages for group in stage.groups)
 
     @cached_property
-    def transforms(self) -> tuple[Transform, ...]:
-        """All transforms; each one's inputs come before it."""
+    def steps(self) -> tuple[Transform, ...]:
+        """All transforms, those that graph features need included; each one's inputs come before it."""
         return tuple(step for stage in self.stages for step in stage.transforms)
+
+    @cached_property
+    def transforms(self) -> tuple[Transform, ...]:
+        """The transforms that were declared; each one's inputs come before it."""
+        return tuple(step for step in self.steps if step in self.definitions)
 
     @property
     def is_plain(self) -> bool:
-        """Whether every key comes with the request and nothing fans out: one stage."""
-        return len(self.stages) <= 1 and not any(stage.fans for stage in self.stages)
+        """Whether every key comes with the request and nothing is asked of neighbours: one stage."""
+        of_graphs = any(isinstance(definition, Neighbours | SharedNeighbours) for definition in self.definitions)
+        return len(self.stages) <= 1 and not of_graphs
 
     def describe(self) -> dict[str, Any]:
         return {"identity": self.identity, "names": list(self.names), "origins": dict(self.origins)}
@@ -179,7 +185,7 @@ class FeaturePlan:
     def finish(self, requests: Frame, looked_up: Mapping[str, Column]) -> Frame:
         """All features in order, from the requests' columns and the folds' answers; what is missing is transformed."""
         columns = dict(looked_up)
-        self.transformed([step for step in self.transforms if step.name not in columns], requests, columns)
+        self.transformed([step for step in self.steps if step.name not in columns], requests, columns)
         return Frame({n: columns[n] if n in columns else as_feature(requests[n]) for n in self.names}, len(requests))
 
 
