@@ -64,6 +64,15 @@ def test_a_second_replay_fits_nothing_and_tells_the_same(town: Assembly) -> None
     assert town.timings["fitting (within replay)"] < max(fitted, 1.0)
 
 
+def test_features_are_computed_once_for_all_that_look_at_history(town: Assembly) -> None:
+    town.history()
+    again = hc.open_system(town.system, town.home.root, clock=ReplayClock(END))
+    report = again.backfill()
+    assert (report.cells, report.landed, report.notices) == (0, {}, ())
+    assert report.cells_reused == len(again.history()) * len(report.computed) > 0
+    assert again.history().features.rows() == town.history().features.rows()
+
+
 def test_the_system_holds_to_the_laws(town: Assembly) -> None:
     verdicts = {verdict.check: verdict for verdict in town.check(sample=60)}
     assert verdicts["no future"].ok

@@ -20,6 +20,7 @@ from hindcast.values import NEVER, from_local, iso, moment_us
 from hindcast.verdicts import Verdict
 
 if TYPE_CHECKING:
+    from hindcast.features.backfill import BackfillReport
     from hindcast.features.catalogue import Catalogue
 
 __all__ = ["Assembly", "open_system"]
@@ -114,17 +115,35 @@ class Assembly:
         """Every request the landed facts imply, with features and labels; see :mod:`hindcast.loop.history`."""
         from hindcast.loop.history import History
 
-        landed = set(self.lake.tables())
-        fingerprints = {name: self.lake.fingerprint(name) for name in sorted(self.system.tables) if name in landed}
+        fingerprints = self._fingerprints()
         if self._history is None or self._history[:2] != (fingerprints, until_us):
             with self._stage("read facts"):
                 facts = self.facts()
             with self._stage("features"):
                 made = History.build(
-                    self.system, facts, fingerprints, until_us=until_us, threads=threads, progress=progress
-                )
+                    self.system, facts, fingerprints, until_us=until_us, threads=threads, progress=progress,
+                    kept=self._answers,
+                )  # fmt: skip
             self._history = (fingerprints, until_us, made)
         return self._history[2]
+
+    def backfill(self, progress: Progress | None = None) -> BackfillReport:
+        """Land, and answer what is new, changed or touched by late facts; the rest is kept from the last time.
+
+        Every other method that looks at history does so too; this one does nothing else, and says what it did.
+        """
+        self.land(progress)
+        self._history = None
+        report: BackfillReport = self.history(progress=progress).backfill
+        return report
+
+    def _fingerprints(self) -> dict[str, str]:
+        landed = set(self.lake.tables())
+        return {name: self.lake.fingerprint(name) for name in sorted(self.system.tables) if name in landed}
+
+    @property
+    def _answers(self) -> Path:
+        return self.home.cache / "features"
 
     # ---- run ----------------------------------------------------------------------------------------------------
 
@@ -243,8 +262,8 @@ class Assembly:
         from hindcast.loop.history import History
 
         self.land(progress)
-        facts = self.facts()
-        history = History.build(self.system, facts, {}, progress=progress)
+        fingerprints, facts = self._fingerprints(), self.facts()
+        history = History.build(self.system, facts, fingerprints, progress=progress, kept=self._answers)
         if progress:
             progress("checks", 0, 1)
         found = check(self.system, history, facts, sample=sample)

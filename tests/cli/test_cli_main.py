@@ -13,6 +13,7 @@ import pytest
 from hindcast.cli.main import commands, main
 from hindcast.clock import ReplayClock, SystemClock
 from hindcast.errors import ConfigError
+from hindcast.features.backfill import BackfillReport, Reason
 from hindcast.registry import Ledger
 from hindcast.verdicts import Verdict
 
@@ -49,6 +50,12 @@ class Fake:
 
     def check(self, progress: Any) -> Any:
         return self.verdicts
+
+    def backfill(self, progress: Any) -> Any:
+        why = (Reason("facts of weather landed", ("temp",), 3),)
+        return BackfillReport(
+            10, {"temp": 3, "wind": 0}, {"weather": 2}, {"weather": 3}, why, ("a.parquet is torn.",), 0.5
+        )
 
     def serve(self, **options: Any) -> None:
         self.asked.append(("serve", options))
@@ -164,6 +171,17 @@ def test_check_fails_on_a_failure_an_unknown_and_on_nothing(fake: Fake, capsys: 
     assert "2 checks, 1 without a pass" in capsys.readouterr().out
     fake.verdicts = []
     assert code("check", "s.py") == 1
+
+
+def test_backfill_says_what_was_computed_and_why(fake: Fake, capsys: pytest.CaptureFixture[str]) -> None:
+    assert code("-q", "backfill", "s.py") == 0
+    out = capsys.readouterr().out
+    assert "facts of weather landed         1         3  temp" in out
+    assert "weather: 2 facts landed since, 3 requests touched." in out
+    assert "Notice: a.parquet is torn." in out
+    assert "2 features of 10 requests: 3 of 20 values computed, the others kept (0.5 s)." in out
+    assert code("-q", "backfill", "s.py", "--json") == 0
+    assert json.loads(capsys.readouterr().out)["features_reused"] == ["wind"]
 
 
 def test_serve_takes_host_token_and_clock(fake: Fake, monkeypatch: pytest.MonkeyPatch) -> None:

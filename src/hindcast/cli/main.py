@@ -235,6 +235,27 @@ def check(quiet: bool, system: Path, home: Path | None) -> int:
 
 
 @commands.command(
+    short_help="Answer what changed, and say what that was.",
+    epilog="hindcast backfill system.py",
+)
+@SYSTEM
+@click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
+@HOME
+@click.pass_obj
+def backfill(quiet: bool, system: Path, as_json: bool, home: Path | None) -> int:
+    """Land new facts and answer the features of every request, computing only what is new, changed or touched by a late
+    fact; the rest is kept from the last time. `run`, `replay` and `check` do so by themselves."""
+    from hindcast.cli.progress import shown
+    from hindcast.cli.results import print_backfill
+
+    assembly = _open(system, home)
+    with shown(quiet=quiet) as progress:
+        report = assembly.backfill(progress=progress)
+    print_backfill(report, as_json=as_json)
+    return 0
+
+
+@commands.command(
     short_help="Compare served features with recomputed ones.",
     epilog='hindcast skew system.py --since 2013-07-01 --allow "late fact"',
 )

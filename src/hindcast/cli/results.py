@@ -11,11 +11,15 @@ from hindcast.cli.tables import Grid, print_grid
 from hindcast.web.words import figure, moment_text
 
 if TYPE_CHECKING:
+    from hindcast.features.backfill import BackfillReport
     from hindcast.monitor import SkewReport
     from hindcast.registry import Entry
     from hindcast.verdicts import Verdict
 
-__all__ = ["json_text", "print_json", "print_ledger", "print_models", "print_run", "print_skew", "print_verdicts"]
+__all__ = [
+    "json_text", "print_backfill", "print_json", "print_ledger", "print_models", "print_run", "print_skew",
+    "print_verdicts",
+]  # fmt: skip
 
 SIGNS = {"pass": "pass", "fail": "FAIL", "unknown": "unknown"}
 LONGEST_REASON = 110
@@ -79,6 +83,26 @@ def print_verdicts(verdicts: Sequence[Verdict]) -> None:
         print_grid(Grid("", ["", "Check", "Why"], rows, left=(0, 1, 2)))
     failed = sum(not v.ok for v in verdicts)
     print(f"\n{len(rows)} checks, {failed} without a pass." if rows else "Nothing was checked.")
+
+
+def print_backfill(report: BackfillReport, *, as_json: bool) -> None:
+    """Print what was computed and why, and what was read back."""
+    if as_json:
+        print_json(report.as_dict())
+        return
+    rows = [[r.why, f"{len(r.features):,}", f"{r.rows:,}", _short(", ".join(r.features))] for r in report.reasons]
+    if rows:
+        print_grid(Grid("", ["Computed because", "Features", "Requests", ""], rows, left=(0, 3)))
+        print()
+    for table, facts in report.landed.items():
+        print(f"{table}: {facts:,} facts landed since, {report.dirty.get(table, 0):,} requests touched.")
+    for notice in report.notices:
+        print(f"Notice: {notice}")
+    whole = report.cells + report.cells_reused
+    print(
+        f"{len(report.computed):,} features of {report.requests:,} requests: {report.cells:,} of {whole:,} values "
+        f"computed, the others kept ({report.seconds:.1f} s)."
+    )
 
 
 def print_skew(report: SkewReport, verdict: Verdict, *, as_json: bool) -> None:

@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -23,6 +25,9 @@ from hindcast.trainset.maturity import label_delays, maturity_of
 from hindcast.trainset.spine import Spine, make_spine
 from hindcast.trainset.trainset import TrainingSet
 from hindcast.values import NEVER, Bools, Floats, Ints
+
+if TYPE_CHECKING:
+    from hindcast.features.backfill import BackfillReport
 
 __all__ = ["History", "Progress"]
 
@@ -49,6 +54,8 @@ class History:
         How many facts each table holds.
     aging : callable, optional
         Gives, for requests and their moments, the ages of what the system expects to be fresh.
+    backfill : BackfillReport, optional
+        What was computed, and what was read back, where answers are kept.
     """
 
     system: System
@@ -58,6 +65,7 @@ class History:
     fingerprints: Mapping[str, str]
     rows: Mapping[str, int]
     aging: Aging | None = None
+    backfill: BackfillReport | None = None
 
     @staticmethod
     def build(
@@ -68,14 +76,28 @@ class History:
         until_us: int = NEVER,
         threads: int = 2,
         progress: Progress | None = None,
+        kept: Path | None = None,
     ) -> History:
         """Make the spine from the target's declaration and answer its features from the facts.
+
+        Parameters
+        ----------
+        system : System
+        facts, fingerprints : mapping by table name
+        until_us : int, default NEVER
+            Requests up to then.
+        threads : int, default 2
+        progress : Progress, optional
+        kept : Path, optional
+            Where answers are kept from one time to the next, so that only what changed is computed; see
+            :mod:`hindcast.features.backfill`. Facts under the fingerprint they had are not looked at again.
 
         Raises
         ------
         DataError
             When the facts imply no request at all.
         """
+        from hindcast.features.backfill import backfill
         from hindcast.features.batch import answer
 
         spine = make_spine(system.target, facts, until_us=until_us)
@@ -86,13 +108,19 @@ class History:
             )
         if progress:
             progress("features", 0, len(spine))
-        features = answer(system.plan, facts, spine.frame, spine.as_of, threads=threads)
+        report = None
+        if kept is None:
+            features = answer(system.plan, facts, spine.frame, spine.as_of, threads=threads)
+        else:
+            features, report = backfill(
+                system.plan, facts, spine.frame, spine.as_of, kept, marks=fingerprints, threads=threads
+            )
         if progress:
             progress("features", len(spine), len(spine))
         inputs = features.having(**{LAST_LABEL: Column("number", spine.last_label())})
         counts = {name: len(f) for name, f in sorted(facts.items())}
         aging = _aging(system, facts, threads)
-        return History(system, spine, features, inputs, dict(fingerprints), counts, aging)
+        return History(system, spine, features, inputs, dict(fingerprints), counts, aging, report)
 
     def __len__(self) -> int:
         return len(self.spine)

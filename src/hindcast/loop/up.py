@@ -101,7 +101,7 @@ def open_loop(assembly: Assembled) -> Loop:
         facts = assembly.facts()
         fingerprints = {table: assembly.lake.fingerprint(table) for table in sorted(system.tables)}
         log = assembly.lake.facts(name) if name in assembly.lake.tables() else _no_log()
-        return History.build(system, facts, fingerprints), log
+        return History.build(system, facts, fingerprints, kept=assembly.home.cache / "features"), log
 
     world = LiveWorld(read, models)
     trainer = LiveTrainer(world, lambda history: Trainer(history, assembly.home.cache))
