@@ -31,20 +31,7 @@ def hindcast(place: Path) -> Work:
         landed = facts_of(table, facts, landed_by="created_timestamp")
         return answered(plan, {"facts": landed}, requests, after_us=1, names=data.VALUES)
 
-    answers(*sample(place))  # compiled, or loaded from numba's cache
     return lambda: answers(pq.read_table(place / "facts.parquet"), pq.read_table(place / "requests.parquet"))
-
-
-def sample(place: Path) -> tuple[Any, Any]:
-    """A few facts and requests: enough to have everything compiled."""
-    return first_rows(place / "facts.parquet"), first_rows(place / "requests.parquet")
-
-
-def first_rows(path: Path) -> Any:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    return pa.Table.from_batches([next(pq.ParquetFile(path).iter_batches(batch_size=500))])
 
 
 def polars(place: Path) -> Work:

@@ -19,8 +19,9 @@ JOB = replace(
     unit="facts",
     data=lambda size: data.make("windows", size // 5),
     peers={"hindcast": windows.hindcast, "polars": windows.polars},
-    limits={"polars": 10_000_000},
+    limits={"hindcast": 10_000_000, "polars": 10_000_000},  # in memory, more would take more than there is
     touch=lambda size: 1_024 * size,
     input_bytes=lambda size: size * 24 + size // 5 * 24,
+    warm_size=5_000,
     once_above=10_000_000,
 )

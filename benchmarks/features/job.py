@@ -54,6 +54,9 @@ class Job:
         The job is run at each of these instead of at `size`.
     once_above : int, optional
         Larger sizes than this are run once, not several times.
+    warm_size : int
+        The size at which a peer first does the job once, unmeasured: what is imported, compiled or started on the way
+        is not what a job costs. 0: it does not.
     touch : function of a size
         How many bytes of memory are touched before the clock starts: about what the hungriest peer takes.
     input_bytes : function of a size, optional
@@ -71,6 +74,7 @@ class Job:
     limits: Mapping[str, int] = field(default_factory=dict)
     sizes: tuple[int, ...] = ()
     once_above: int | None = None
+    warm_size: int = 1_000
     touch: Callable[[int], int] = lambda size: 4_096 * size
     input_bytes: Callable[[int], int] | None = None
 

@@ -27,10 +27,12 @@ _TOUCH = "import mmap,sys\nn=int(sys.argv[1])\nm=mmap.mmap(-1,n)\nb=b'1'*(1<<24)
 
 
 def measured(job: str, peer: str, size: int) -> dict[str, Any]:
-    """Set up a peer, run it once, and say what it cost."""
+    """Set up a peer, warm it, run it once, and say what it cost."""
     declared = job_named(job)
-    place = declared.data(size)
-    work = declared.peers[peer](place)
+    set_up = declared.peers[peer]
+    if declared.warm_size:
+        set_up(declared.data(declared.warm_size))()
+    work = set_up(declared.data(size))
     gc.collect()
     touch_memory(declared.touch(size))
     family = _Family() if peer in declared.children else None

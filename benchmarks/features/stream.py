@@ -40,17 +40,16 @@ def _hindcast(place: Path, batch: int) -> Work:
     requests = Frame({"entity_id": facts.frame["entity_id"]})
     as_of = facts.event + 1
 
-    def work(stop: int = len(facts)) -> Any:
-        state, emitted = OnlineFeatures(plan), np.empty((stop, OUT))
-        for start in range(0, stop, batch):
-            rows = slice(start, min(start + batch, stop))
+    def work() -> Any:
+        state, emitted = OnlineFeatures(plan), np.empty((len(facts), OUT))
+        for start in range(0, len(facts), batch):
+            rows = slice(start, start + batch)
             state.push("facts", facts.take(rows))
             found = state.read_many(requests.take(rows), as_of[rows])
             for at, name in enumerate(plan.names):
                 emitted[rows, at] = found[name].values
         return emitted
 
-    work(2 * batch)
     return work
 
 

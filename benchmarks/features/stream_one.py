@@ -26,14 +26,13 @@ def hindcast(place: Path) -> Work:
     asked = [{"entity_id": entity} for entity in facts.frame["entity_id"].values.tolist()]
     as_of = (facts.event + 1).tolist()
 
-    def work(stop: int = len(facts)) -> Any:
+    def work() -> Any:
         state, emitted = OnlineFeatures(plan), array("d")
-        for one, request, t in zip(singles[:stop], asked, as_of, strict=False):
+        for one, request, t in zip(singles, asked, as_of, strict=True):
             state.push("facts", one)
             emitted.extend(state.read(request, t).values.values())
         return emitted
 
-    work(100)
     return work
 
 
