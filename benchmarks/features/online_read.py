@@ -1,15 +1,18 @@
-"""`online-read`: 20 features of one entity in this process, one read after another; latencies of each.
+"""`online-read`: 20 features of one entity, one read after another; latencies of each.
 
-count, sum, mean and max over 1 hour, 6 hours, 1, 3 and 7 days. hindcast computes them from its state at the moment
-asked; the others look up a row that was computed before, which is the least that any store can do. Every read ends in
-Python floats.
+count, sum, mean and max over 1 hour, 6 hours, 1, 3 and 7 days. hindcast computes them at the moment asked, from its
+state, or (hindcast-lmdb, hindcast-redis) from the facts that it fetches from a store which another process could write;
+the others look up a row that was computed before, which is the least that any store can do. Every read ends in Python
+floats.
 """
 
 from __future__ import annotations
 
 import atexit
 import shutil
+import socket
 import struct
+import subprocess
 import time
 from collections.abc import Callable, Sequence
 from datetime import timedelta
@@ -18,7 +21,7 @@ from tempfile import mkdtemp
 from typing import Any
 
 from features import checks, data
-from features.job import Found, Job, Work
+from features.job import Absent, Found, Job, Work
 
 READS = 20_000
 WARM = 500
@@ -50,26 +53,62 @@ def timed(place: Path, read: Read) -> Work:
     return work
 
 
-def hindcast(place: Path) -> Work:
+def declared(place: Path) -> tuple[Any, Any]:
+    """The plan and the facts."""
     import pyarrow.parquet as pq
 
     import hindcast as hc
     from features.ours import facts_of
     from hindcast.features import FeaturePlan
-    from hindcast.features.online import OnlineFeatures
 
     table = hc.Table("facts", event_time="event_timestamp", known="event", columns=["entity_id", "amount"])
     plan = FeaturePlan.compile(
         [hc.window(table, "amount", list(data.KINDS), over=list(data.READ_SPANS_H), by="entity_id")]
     )
-    state = OnlineFeatures(plan)
-    state.load("facts", facts_of(table, pq.read_table(place / "facts.parquet")), data.END_US)
+    return plan, facts_of(table, pq.read_table(place / "facts.parquet"))
+
+
+def asked(state: Any) -> Read:
+    """Reads of a state or a store. Time goes on, by less than the millisecond between two facts: no window changes."""
 
     def read(entity: int, at: int) -> list[Any]:
-        # time goes on, by less than the millisecond between two facts: no window changes
         return list(state.read({"entity_id": entity}, data.END_US + at * 999 // (READS + WARM)).values.values())
 
-    return timed(place, read)
+    return read
+
+
+def hindcast(place: Path) -> Work:
+    from hindcast.features.online import OnlineFeatures
+
+    plan, facts = declared(place)
+    state = OnlineFeatures(plan)
+    state.load("facts", facts, data.END_US)
+    return timed(place, asked(state))
+
+
+def stored(place: Path, store: Any) -> Work:
+    """hindcast reading what a writer has committed to a store."""
+    from hindcast.features.shared import FeatureWriter
+    from hindcast.features.stored import StoredFeatures
+
+    plan, facts = declared(place)
+    with FeatureWriter(plan, store) as writer:
+        writer.push("facts", facts)
+        writer.commit(data.END_US)
+    return timed(place, asked(StoredFeatures(plan, store)))
+
+
+def hindcast_lmdb(place: Path) -> Work:
+    from hindcast.stores.lmdb import LmdbStore
+
+    return stored(place, LmdbStore(_scratch() / "store"))
+
+
+def hindcast_redis(place: Path) -> Work:
+    """Through a server of its own on loopback."""
+    from hindcast.stores.redis import RedisStore
+
+    return stored(place, RedisStore(_redis()))
 
 
 def rows_of(place: Path) -> list[tuple[float, ...]]:
@@ -140,6 +179,32 @@ def feast(place: Path) -> Work:
     return timed(place, read)
 
 
+def _redis() -> str:
+    """The address of a Redis server that ends with this process."""
+    import redis
+
+    program = shutil.which("redis-server")
+    if program is None:
+        raise Absent("redis-server is not installed (Debian: apt install redis-server)")
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    server = subprocess.Popen(
+        [program, "--port", str(port), "--bind", "127.0.0.1", "--dir", str(_scratch()), "--save", ""],
+        stdout=subprocess.DEVNULL,
+    )
+    atexit.register(server.kill)
+    with redis.Redis(port=port) as client:
+        while True:
+            try:
+                client.ping()
+                return f"redis://127.0.0.1:{port}/0"
+            except redis.ConnectionError:
+                if server.poll() is not None:
+                    raise Absent(f"redis-server ended with {server.returncode}") from None
+                time.sleep(0.02)
+
+
 def _scratch() -> Path:
     folder = mkdtemp(prefix="hindcast-bench-online-")
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
@@ -147,12 +212,20 @@ def _scratch() -> Path:
 
 
 JOB = Job(
-    asks="20 features of one entity, in process",
+    asks="20 features of one entity",
     size=1_000_000,
     unit="requests' worth of data: an entity per 100",
     data=lambda size: data.make("online", size),
-    peers={"hindcast": hindcast, "dict": python_dict, "lmdb": lmdb, "sqlite": sqlite, "feast": feast},
+    peers={
+        "hindcast": hindcast,
+        "hindcast-lmdb": hindcast_lmdb,
+        "hindcast-redis": hindcast_redis,
+        "dict": python_dict,
+        "lmdb": lmdb,
+        "sqlite": sqlite,
+        "feast": feast,
+    },
     check=checks.of_reads,
-    packages={"dict": (), "sqlite": ()},
+    packages={"hindcast-lmdb": ("hindcast", "lmdb"), "hindcast-redis": ("hindcast", "redis"), "dict": (), "sqlite": ()},
     touch=lambda size: 512 * size,
 )

@@ -15,7 +15,7 @@ from time import sleep
 import pytest
 
 from hindcast.errors import ConfigError, StateError
-from hindcast.features.store import FoldStore, StoreWriter
+from hindcast.features.store import OnlineStore, StoreWriter
 from hindcast.stores.lmdb import LmdbStore
 from hindcast.stores.redis import RedisStore
 from redis_server import RedisServer
@@ -56,7 +56,7 @@ def start(code: str, kind: str, *arguments: object) -> subprocess.Popen[bytes]:
     return subprocess.Popen(command, stdout=subprocess.PIPE)
 
 
-def whole(store: FoldStore) -> int:
+def whole(store: OnlineStore) -> int:
     """The number of the one commit that a store ends with, after checking that nothing else is half there."""
     (value,) = set(store.get_many([b"key %d" % n for n in range(50)]))
     only = sorted(int(key[5:]) for key, _ in store.scan(b"only "))
@@ -71,7 +71,7 @@ def whole(store: FoldStore) -> int:
 
 
 @pytest.fixture(params=["lmdb", "redis"])
-def place(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[str, str, Callable[[], FoldStore]]:
+def place(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[str, str, Callable[[], OnlineStore]]:
     """The kind of a store, its address for a child, and how to open it here."""
     if request.param == "lmdb":
         return "lmdb", str(tmp_path / "store"), lambda: LmdbStore(tmp_path / "store")

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hindcast.errors import ConfigError, StateError
-from hindcast.features.store import FoldStore
+from hindcast.features.store import OnlineStore
 from hindcast.stores.lmdb import LmdbStore
 from hindcast.stores.memory import MemoryStore
 from hindcast.stores.redis import RedisStore
@@ -20,14 +20,16 @@ numbers = count()
 
 
 @pytest.fixture(params=["memory", "lmdb", "redis"], scope="module")
-def make(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[], FoldStore]]:
+def make(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Callable[[], OnlineStore]]:
     """A function that makes new, empty stores of one kind."""
-    made: list[FoldStore] = []
+    made: list[OnlineStore] = []
     server = request.getfixturevalue("redis_server") if request.param == "redis" else None
 
-    def build() -> FoldStore:
+    def build() -> OnlineStore:
         if request.param == "memory":
-            store: FoldStore = MemoryStore()
+            store: OnlineStore = MemoryStore()
         elif server is None:
             store = LmdbStore(tmp_path_factory.mktemp("lmdb") / "store", max_bytes=1 << 24)
         else:

@@ -1,4 +1,4 @@
-"""Where folds may lie so that several processes can read them: bytes by key, written by one, read by many.
+"""Where online features may lie so that several processes can read them: bytes by key, one writer, many readers.
 
 A store knows nothing of features. It promises four things, and one suite of laws holds every store to them: a commit
 is there whole or not at all, what was acknowledged stays as long as the medium does, one read of many keys sees one
@@ -15,7 +15,7 @@ from typing import Any, Protocol
 
 from hindcast.errors import StateError
 
-__all__ = ["FoldStore", "StoreWriter", "decode_key", "encode_key"]
+__all__ = ["OnlineStore", "StoreWriter", "decode_key", "encode_key"]
 
 LONGEST_KEY = 400
 """Bytes of a stored key at most, so that it fits every store (LMDB takes 511)."""
@@ -52,7 +52,7 @@ class StoreWriter(Protocol):
     ) -> None: ...
 
 
-class FoldStore(Protocol):
+class OnlineStore(Protocol):
     """Bytes by key, for one writer and any number of readers, in any number of threads.
 
     Laws: a reader sees every commit whole or not at all, and commits in their order; one ``get_many`` sees one
