@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from hindcast.cli.features import _age
 from hindcast.cli.main import main
 from hindcast.columns import Frame
 from hindcast.facts import Table
@@ -84,10 +85,20 @@ def test_what_is_declared_needs_no_answers(fake: Fake, capsys: pytest.CaptureFix
     assert fake.asked == [{"statistics": False, "costs": False}]
 
 
+def test_costs_are_shown_once_measured(fake: Fake, capsys: pytest.CaptureFixture[str]) -> None:
+    assert "Per million" not in said(capsys)
+    assert "0.25 s" in said(capsys, "--costs")
+    assert fake.asked[-1] == {"statistics": True, "costs": True}
+
+
+def test_a_fact_of_the_future_is_ahead() -> None:
+    assert (_age(5400.0), _age(-3600.0), _age(None)) == ("1 h 30 min", "1 h ahead", "")
+
+
 def test_one_feature_in_full(fake: Fake, capsys: pytest.CaptureFixture[str]) -> None:
     out = " ".join(said(capsys, NAME, "--costs").split())
     for part in (
-        f"{NAME}, version 2 (",
+        f"Feature {NAME} Version 2 (",
         "Owner ops Unit min",
         "Comes from request: line; stops: at, line, wait",
         "Read by features is_slow",

@@ -15,6 +15,7 @@ from hindcast.errors import UnknownName
 from hindcast.facts import Table
 from hindcast.facts.facts import Facts
 from hindcast.features.ages import aged, ages
+from hindcast.features.graph import neighbours_mean, shared_neighbours
 from hindcast.features.online import OnlineFeatures
 from hindcast.features.plan import FeaturePlan
 from hindcast.testing import visible_versions
@@ -145,3 +146,16 @@ def test_the_requests_own_fact_has_no_age_and_a_looked_up_key_is_followed() -> N
         "kin_count_10us_by_makers_maker_by_who": [5.0],
         "own_count_10us_by_who": [0.0],
     }
+
+
+def test_of_neighbours_it_is_the_newest_edge() -> None:
+    plan = FeaturePlan.compile(
+        [
+            neighbours_mean(KEYED, "who", "x", of=f.latest(ALWAYS, "maker", by="who"), by="who", name="kin"),
+            shared_neighbours(KEYED, "who", "x", between=("who", "other"), name="shared"),
+        ]
+    )
+    facts, _, _ = made(([(1, "a", 3, 0, 1.0, False), (2, "b", 5, 0, 1.0, False)], [("a", 1)]))
+    requests = Frame.of({"who": ["a"], "other": ["b"]})
+    found = ages(plan, facts, requests, np.array([8]))
+    assert {name: age.tolist() for name, age in found.items()} == {"kin": [5.0], "shared": [5.0]}

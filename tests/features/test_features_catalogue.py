@@ -14,6 +14,7 @@ from hindcast.errors import UnknownName
 from hindcast.facts import Table
 from hindcast.features import FeaturePlan, enrich, latest, request, window
 from hindcast.features.catalogue import Catalogue, Cost, Freshness, ModelUse, catalogue
+from hindcast.features.graph import neighbours_mean, shared_neighbours
 from hindcast.features.meaning import meanings
 from hindcast.values import HOUR_US, digest
 
@@ -180,3 +181,19 @@ def test_statistics_freshness_and_cost_are_shown_where_they_are_known() -> None:
 
 def test_ages_of_nothing_are_nothing() -> None:
     assert Freshness.of(np.array([np.nan, np.nan]), 5) == Freshness(2, None, None, 1.0, 5e-6, 1.0)
+
+
+def test_features_of_neighbours_come_from_both_tables() -> None:
+    friends = Table("friends", key="id", event_time="at", known="event")
+    mean = neighbours_mean(friends, "one", "other", of=latest(DRIVERS, "year", by="driver"), by="driver", name="kin")
+    shared = shared_neighbours(friends, "one", "other", between=("driver", "rider"), name="shared")
+    found = catalogue(FeaturePlan.compile([mean, shared], target=TRIPS))
+    assert found.lineage("kin").tables == {
+        "drivers": ("driver", "year"),
+        "friends": ("at", "id", "one", "other"),
+        "trips": ("driver",),
+    }
+    assert (found["kin"].kind, found["kin"].table, found["kin"].by) == ("neighbours", "drivers", ("driver",))
+    assert (found["shared"].kind, found["shared"].by) == ("shared neighbours", ("driver", "rider"))
+    assert found.depends_on("friends.other").features == ("kin", "shared")
+    assert found.depends_on("drivers").features == ("kin",)

@@ -12,6 +12,7 @@ import pytest
 import hindcast as hc
 from hindcast.facts import Table
 from hindcast.features import FeaturePlan, enrich, last_full, latest, quantile, request, session, to_date, top, window
+from hindcast.features.graph import degree, neighbours_mean, shared_neighbours
 from hindcast.features.meaning import Change, changes, digests, in_words, meanings, singles
 from hindcast.values import canonical, digest
 
@@ -189,3 +190,38 @@ def test_one_aggregate_may_give_several_features() -> None:
     assert shares.aggregate is not None
     assert [in_words(values.aggregate), in_words(shares.aggregate)] == ["top 3", "shares of top 3"]
     assert len(set(digests(meant([values.definition])).values())) == 3  # and the request's driver
+
+
+FRIENDS = Table("friends", key="id", event_time="at", known="event")
+
+
+def graph(over: str = "all", max_age: str = "30d") -> list[Any]:
+    """A degree, a mean over neighbours and what two have in common."""
+    edges = {"over": over, "name": "kin"}
+    made_by = latest(DRIVERS, "year", by="driver", max_age=max_age)
+    return [
+        degree(FRIENDS, "one", "other", by="driver", over=over),
+        neighbours_mean(FRIENDS, "one", "other", of=made_by, by="driver", **edges),
+        shared_neighbours(FRIENDS, "one", "other", between=("driver", "rider"), over=over, name="shared"),
+    ]
+
+
+def test_features_of_neighbours_mean_their_edges_and_what_is_looked_up() -> None:
+    found = meant(graph())
+    assert len(set(digests(found).values())) == len(found) == 5
+    assert told(graph(), graph(max_age="7d")) == ["kin changed (of max_age 30d -> 7d)"]
+    assert told(graph(), graph(over="7d")) == [
+        "kin changed (members over all -> 7d)",
+        "shared changed (members over all -> 7d; others over all -> 7d)",
+        "friends_other_degree_all_by_driver removed",
+        "friends_other_degree_7d_by_driver added",
+    ]
+
+
+def test_edges_of_another_table_are_told() -> None:
+    swapped = [shared_neighbours(FRIENDS, "other", "one", between=("driver", "rider"), name="shared")]
+    (said,) = told([graph()[2]], swapped)
+    assert said == (
+        "shared changed (members column other -> one; members by one -> other; "
+        "others column other -> one; others by one -> other)"
+    )

@@ -5,10 +5,7 @@ from __future__ import annotations
 from functools import cache
 from typing import Any
 
-import numpy as np
-
 import hindcast as hc
-from hindcast.loop.catalogue import catalogue_of
 from hindcast.loop.history import History
 from hindcast.loop.trainer import Trainer
 from hindcast.testing import deliveries_system
@@ -102,20 +99,3 @@ def _turned(facts: Any, until: int) -> list[Any]:
     loop = loop_over(history_of(facts, expecting().system), name="never")
     loop.run(until)
     return [alert for alert in loop.alerts if alert.kind in ("validation", "freshness")]
-
-
-def test_the_catalogue_of_a_replays_registry() -> None:
-    history, facts = expecting(), town()
-    loop = loop_over(history)
-    found = catalogue_of(history.system, loop.registry, at_us=at_day(51), history=history, facts=facts)
-    entry = found["weather_rain_by_district"]
-    assert entry.freshness is not None
-    assert entry.freshness.max_age_s == 3 * 3600
-    assert entry.freshness.p90_s is not None
-    assert 3600 < entry.freshness.p90_s <= 2 * 3600
-    assert entry.statistics is not None
-    assert entry.statistics.rows == len(history)
-    assert [(use.model, use.role, use.version) for use in entry.models] == [("v1", "champion", 1)]
-    assert found.depends_on("arrivals.late").uses == ("label",)
-    assert found.depends_on("couriers.years").models == ("v1",)
-    assert np.isclose(entry.statistics.null_share, np.mean(~history.features[entry.name].present()))

@@ -26,13 +26,14 @@ def print_features(found: Catalogue) -> None:
             entry.owner or "",
             _share(entry.statistics.null_share if entry.statistics else None),
             _age(entry.freshness.p90_s if entry.freshness else None),
+            _seconds(entry.cost.seconds_per_million if entry.cost else None),
             ", ".join(use.model for use in entry.models if use.role != "archived"),
         ]
         for entry in found.values()
     ]
-    headings = ["Feature", "Kind", "Version", "From", "By", "Owner", "Null", "Age, p90", "Read by"]
+    headings = ["Feature", "Kind", "Version", "From", "By", "Owner", "Null", "Age, p90", "Per million", "Read by"]
     kept = [0, 1, 2, 3, *(i for i in range(4, len(headings)) if any(row[i] for row in rows))]
-    left = (0, 1, 3, 4, 5, 8)
+    left = (0, 1, 3, 4, 5, 9)
     print_grid(
         Grid(
             "",
@@ -47,10 +48,10 @@ def print_features(found: Catalogue) -> None:
 def print_feature(found: Catalogue, name: str) -> None:
     """Print one feature with all that is known of it."""
     entry, origin = found[name], found.lineage(name)
-    print(f"{entry.name}, version {_whole(entry.version) or 'unknown'} ({entry.digest})")
-    if entry.description:
-        print(entry.description)
     told = {
+        "Feature": entry.name,
+        "Description": entry.description,
+        "Version": f"{_whole(entry.version) or 'unknown'} ({entry.digest})",
         "Kind": entry.kind,
         "Owner": entry.owner,
         "Unit": entry.unit,
@@ -59,6 +60,7 @@ def print_feature(found: Catalogue, name: str) -> None:
         "Column": entry.column,
         "Aggregate": entry.aggregate,
         "Window": entry.window,
+        "Where": entry.meaning.get("where"),
         "Computed from": ", ".join(entry.reads),
         "Comes from": "; ".join(f"{table}: {', '.join(columns)}" for table, columns in origin.tables.items()),
         "Features between": ", ".join(origin.features),
@@ -72,13 +74,13 @@ def print_feature(found: Catalogue, name: str) -> None:
         **_freshness(entry),
         "Answering a million requests": entry.cost
         and entry.cost.seconds_per_million is not None
-        and f"{entry.cost.seconds_per_million:.2f} s",
+        and _seconds(entry.cost.seconds_per_million),
         "Online state per entity": entry.cost
         and entry.cost.bytes_per_entity is not None
         and f"{entry.cost.bytes_per_entity:,.0f} bytes",
     }
-    print()
-    print_grid(Grid("", ["", ""], [[what, str(value)] for what, value in told.items() if value], left=(0, 1)))
+    (head, *rows) = [[what, str(value)] for what, value in told.items() if value]
+    print_grid(Grid("", head, rows, left=(0, 1)))
 
 
 def print_dependents(found: Dependents) -> None:
@@ -97,8 +99,9 @@ def _from(entry: Entry) -> str:
     if entry.table is None:
         return ", ".join(entry.reads)
     column = f".{entry.column}" if entry.column else ""
-    over = f" over {entry.window}" if entry.window else ""
-    return f"{f'{entry.aggregate} of ' if entry.aggregate else ''}{entry.table}{column}{over}"
+    over = f" over {entry.window}".replace("over from", "from") if entry.window else ""
+    where = f" where {entry.meaning['where']}" if entry.meaning.get("where") else ""
+    return f"{f'{entry.aggregate} of ' if entry.aggregate else ''}{entry.table}{column}{over}{where}"
 
 
 def _figures(entry: Entry) -> dict[str, Any]:
@@ -142,7 +145,12 @@ def _share(value: float | None) -> str:
 
 
 def _age(seconds: float | None) -> str:
-    return "" if seconds is None else span_text(seconds)
+    """An age for people; a fact dated in the future is ahead."""
+    return "" if seconds is None else span_text(seconds) if seconds >= 0 else f"{span_text(-seconds)} ahead"
+
+
+def _seconds(value: float | None) -> str:
+    return "" if value is None else f"{value:.2f} s"
 
 
 def _value(value: Any) -> str:

@@ -1,9 +1,10 @@
 """How old the newest fact behind each answer was: what freshness is judged by.
 
 The age of a looked-up feature is the time from the newest fact of its entity inside its window (for latest: the fact
-itself) to as_of, whatever the fact's values are; it equals what the online driver answers beside its values. A table's
-own age is that of its newest visible fact, of whatever entity. The engine answers it all, asked for the greatest event
-time instead of values, so that an age sees what a value sees: visible facts only.
+itself) to as_of, whatever the fact's values are; it equals what the online driver answers beside its values. Of
+neighbours it is the age of the entity's newest edge. A table's own age is that of its newest visible fact, of whatever
+entity. The engine answers it all, asked for the greatest event time instead of values, so that an age sees what a value
+sees: visible facts only.
 """
 
 from __future__ import annotations

@@ -16,9 +16,8 @@ import numpy as np
 from hindcast.columns import Frame
 from hindcast.errors import UnknownName
 from hindcast.facts.table import Table
-from hindcast.features.definitions import Enriched, Latest, Request, Transform, Window
-from hindcast.features.graph import Neighbours, SharedNeighbours
-from hindcast.features.meaning import Single, columns_read, digests, in_words, meanings, singles
+from hindcast.features.definitions import Enriched, Latest, Request, Transform
+from hindcast.features.meaning import Single, columns_read, digests, in_words, keyed_by, meanings, readers, singles
 from hindcast.features.noted import notes_of
 from hindcast.features.plan import FeaturePlan
 from hindcast.features.statistics import Statistics
@@ -121,7 +120,7 @@ class Entry:
     Attributes
     ----------
     name, kind : str
-        request, latest, window, transform or neighbours.
+        request, latest, window, transform, neighbours or shared neighbours.
     by : tuple of str
         The entity: request columns, or features, that key it.
     table, column, aggregate, window : str or None
@@ -375,7 +374,7 @@ def catalogue(
         entries[name] = Entry(
             name=name,
             kind=str(meant[name]["is"]),
-            by=tuple(asked for asked, _ in _keyed(single)),
+            by=keyed_by(single.definition),
             table=_table_name(single),
             column=single.column,
             aggregate=None if single.aggregate is None else in_words(single.aggregate),
@@ -399,22 +398,10 @@ def catalogue(
     return Catalogue(entries, system, read_for, tuple(versions_of_models))
 
 
-def _keyed(single: Single) -> tuple[tuple[str, str], ...]:
-    definition = single.definition
-    if isinstance(definition, Neighbours):
-        return definition.members.by
-    if isinstance(definition, SharedNeighbours):
-        return tuple(pair for side in definition.members for pair in side.by)
-    return definition.by if isinstance(definition, Latest | Window) else ()
-
-
 def _table_name(single: Single) -> str | None:
-    definition = single.definition
-    if isinstance(definition, Neighbours):
-        return str(definition.of.table.name)
-    if isinstance(definition, SharedNeighbours):
-        return str(definition.members[0].table.name)
-    return str(definition.table.name) if isinstance(definition, Latest | Window) else None
+    """The table that holds the values: of neighbours, the one about them."""
+    tables = [reader.table.name for reader in readers(single.definition).values()]
+    return str(tables[-1]) if tables else None
 
 
 def _reads(single: Single, plan: FeaturePlan) -> tuple[str, ...]:
@@ -430,17 +417,10 @@ def _reads(single: Single, plan: FeaturePlan) -> tuple[str, ...]:
     if isinstance(definition, Transform):
         return tuple(dict.fromkeys(map(asked, definition.inputs)))
     found: dict[str, None] = {}
-    readers: tuple[Any, ...] = (definition,)
-    if isinstance(definition, Neighbours):
-        readers = (definition.members, definition.of)
-    elif isinstance(definition, SharedNeighbours):
-        readers = definition.members
-    parts = [single] if len(readers) == 1 else [part for reader in readers for part in singles(reader)]
-    for part in parts:
-        reader = part.definition
-        assert isinstance(reader, Latest | Window)
-        found |= dict.fromkeys(_columns(reader.table, columns_read(part)))
-    found |= dict.fromkeys(asked(name) for name, _ in _keyed(single))
+    for part, reader in readers(definition).items():
+        for one in singles(reader) if part else [single]:
+            found |= dict.fromkeys(_columns(reader.table, columns_read(one)))
+    found |= dict.fromkeys(map(asked, keyed_by(definition)))
     return tuple(found)
 
 

@@ -69,6 +69,27 @@ def singles(definition: Definition) -> list[Single]:
             return [Single(definition.name, definition)]
 
 
+def readers(definition: Definition) -> dict[str, Latest | Window]:
+    """What looks facts up for a definition, by the part it plays; nothing for a request's column and a transform."""
+    match definition:
+        case Latest() | Window():
+            return {"": definition}
+        case Neighbours():
+            return {"members": definition.members, "of": definition.of}
+        case SharedNeighbours():
+            return dict(zip(("members", "others"), definition.members, strict=True))
+        case _:
+            return {}
+
+
+def keyed_by(definition: Definition) -> tuple[str, ...]:
+    """The request's columns, or the features, that name a definition's entities."""
+    parts = readers(definition)
+    if isinstance(definition, Neighbours):
+        del parts["of"]  # keyed by each neighbour
+    return tuple(dict.fromkeys(asked for reader in parts.values() for asked, _ in reader.by))
+
+
 def _plain(part: Aggregate | Span) -> dict[str, Any]:
     """An aggregate or a span in plain values, without its spelling."""
     return {name: value for name, value in part.describe().items() if name not in ("text", "tokens")}
@@ -100,23 +121,14 @@ def meanings(plan: FeaturePlan) -> dict[str, dict[str, Any]]:
         if isinstance(definition, Transform):
             made_from = {needed: digest(meaning(needed)) for needed in definition.inputs}
             return {"is": "transform", "code": definition.code, "from": made_from}
-        if isinstance(definition, Neighbours):
-            (members,), (of,) = singles(definition.members), singles(definition.of)
-            made_from = {asked: digest(meaning(asked)) for asked, _ in definition.members.by}
-            keyed = {"by": _keys(definition.members), "from": made_from}
-            return {
-                "is": "neighbours",
-                **keyed,
-                "members": _own(members),
-                "of": {**_own(of), "by": _keys(definition.of)},
-            }
-        if isinstance(definition, SharedNeighbours):
-            (side,) = singles(definition.members[0])  # the other differs in whom it asks about
-            made_from = {asked: digest(meaning(asked)) for member in definition.members for asked, _ in member.by}
-            keyed = {"by": _keys(definition.members[0]), "from": made_from}
-            return {**_own(side), "is": "shared neighbours", **keyed}
-        made_from = {asked: digest(meaning(asked)) for asked, _ in definition.by}
-        return {**_own(single), "by": _keys(definition), "from": made_from}
+        made_from = {asked: digest(meaning(asked)) for asked in keyed_by(definition)}
+        if isinstance(definition, Latest | Window):
+            return {**_own(single), "by": _keys(definition), "from": made_from}
+        said: dict[str, Any] = {"is": str(definition.describe()["is"]), "from": made_from}
+        for part, reader in readers(definition).items():
+            (one,) = singles(reader)
+            said[part] = {**_own(one), "by": _keys(reader)}
+        return said
 
     result = {name: meaning(name) for name in plan.names}
     for column in plan.request_columns:
@@ -246,6 +258,8 @@ def _differences(name: str, before: Mapping[str, Meaning], after: Mapping[str, M
             said.append("its code changed")
         elif part == "table":
             said += _tables(a or {}, b or {})
+        elif part in _PARTS:
+            said += [f"{part} {how}" for how in _differences(part, {part: a or {}}, {part: b or {}})]
         else:
             said.append(f"{_WORDS.get(part, part)} {_text(part, a)} -> {_text(part, b)}")
     return said
@@ -273,6 +287,8 @@ def _tables(old: Meaning, new: Meaning) -> list[str]:
     return [f"table {name}: {part} {_text(part, old.get(part))} -> {_text(part, new.get(part))}" for part in parts]
 
 
+_PARTS = ("members", "others", "of")
+"""Of a feature of neighbours: what is looked up for it."""
 _WORDS = {"is": "kind", "window": "over", "max_age_us": "max_age", "own": "closed", "ahead": "ahead"}
 
 

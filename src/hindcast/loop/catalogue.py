@@ -82,20 +82,21 @@ def catalogue_of(
 
 
 def costs_of(system: System, history: History, facts: Mapping[str, Facts]) -> dict[str, Cost]:
-    """What each looked-up feature costs here: seconds per million requests in batch, measured group by group.
+    """What each feature that a request keys costs here, group by group, in equal parts to its features.
 
-    Each group (one table, one key) is answered alone for a sample of the requests, after all were answered once so
-    that nothing is compiled any more; its seconds are shared equally by its features. They hold the sorting of the
-    facts, so that they fall when more is asked at once.
+    Seconds per million requests: each group (one table, one key) is answered alone for a sample of the requests, after
+    all were answered once so that nothing is compiled any more. They hold the sorting of the facts, so they fall
+    when more is asked at once. Bytes per entity: of the online state at the last of these requests.
     """
     from hindcast.features.batch import answer
+    from hindcast.features.online import OnlineFeatures
 
     rows = _sampled(history, system.seed)
     requests, as_of = history.spine.frame.take(rows), history.as_of[rows]
     grouped: dict[Any, list[Latest | Window]] = {}
     for definition in system.plan.definitions:
         if isinstance(definition, Latest | Window) and not any(
-            asked in system.plan.origins for asked, _ in definition.by
+            system.plan.origins.get(asked, "request") != "request" for asked, _ in definition.by
         ):
             grouped.setdefault((definition.table.name, definition.by), []).append(definition)
     answer(system.plan, facts, requests, as_of)
@@ -106,7 +107,11 @@ def costs_of(system: System, history: History, facts: Mapping[str, Facts]) -> di
         answer(plan, facts, requests, as_of)
         seconds = (stopwatch_s() - began) / max(len(rows), 1) * 1e6
         names = [single.name for member in members for single in singles(member)]
-        found |= {name: Cost(seconds_per_million=seconds / len(names)) for name in names}
+        online = OnlineFeatures(plan)
+        for table in plan.tables:
+            online.load(table, facts[table], int(as_of[-1]) if len(as_of) else 0)
+        held = sum(state.pool.nbytes / max(len(state.pool), 1) for state in online.groups)
+        found |= dict.fromkeys(names, Cost(seconds / len(names), held / len(names)))
     return found
 
 
