@@ -13,6 +13,7 @@ import importlib.util
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +28,7 @@ from hindcast.facts.facts import Facts
 from hindcast.features.batch import answer
 from hindcast.features.plan import FeaturePlan
 
-__all__ = ["PlanRef", "bucket"]
+__all__ = ["PlanRef", "bucket", "bucket_at"]
 
 _TIMES = ("_event", "_known", "_seq")
 
@@ -76,6 +77,25 @@ def bucket(plan: FeaturePlan, facts: Mapping[str, Any], requests: Any, *, thread
     return pa.table({name: _arrow(column) for name, column in columns.items()})
 
 
+def bucket_at(ref: PlanRef, facts: Mapping[str, Any], requests: Any, *, threads: int = 1) -> Any:
+    """As :func:`bucket`, in another process: the plan is made there from where it is declared, and kept.
+
+    Examples
+    --------
+    >>> from concurrent.futures import ProcessPoolExecutor
+    >>> from multiprocessing import get_context
+    >>> def in_processes(ref, buckets):
+    ...     with ProcessPoolExecutor(mp_context=get_context("spawn")) as pool:
+    ...         return list(pool.map(bucket_at, [ref] * len(buckets), *zip(*buckets)))
+    """
+    return bucket(_plan(ref), facts, requests, threads=threads)
+
+
+@lru_cache(maxsize=8)
+def _plan(ref: PlanRef) -> FeaturePlan:
+    return ref.plan()
+
+
 @dataclass(frozen=True, slots=True)
 class PlanRef:
     """Where a plan is declared, for a process that must make it anew.
@@ -93,9 +113,13 @@ class PlanRef:
 
     Examples
     --------
-    >>> ref = PlanRef("hindcast.testing.histories", "deliveries_system", "")
-    >>> ref.groups is None
-    True
+    >>> from tempfile import mkdtemp
+    >>> declared = Path(mkdtemp()) / "trips.py"
+    >>> _ = declared.write_text("from hindcast.features import request; features = [request('km', 'car')]")
+    >>> from hindcast.features import request
+    >>> identity = FeaturePlan.compile([request("km", "car")]).identity
+    >>> PlanRef(str(declared), "features", identity).plan().names
+    ('km', 'car')
     """
 
     module: str

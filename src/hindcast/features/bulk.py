@@ -8,7 +8,7 @@ rows, joined there in the order of the requests, and streamed out. The values ar
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,10 +17,10 @@ import numpy as np
 import pyarrow as pa
 
 from hindcast.columns import Column, Frame, Kind
-from hindcast.errors import ConfigError, UnknownName
+from hindcast.errors import ConfigError, StateError, UnknownName
 from hindcast.facts.facts import Facts
 from hindcast.facts.table import Refusal
-from hindcast.features.budget import Budget, Load, row_bytes
+from hindcast.features.budget import Budget, Load, row_bytes, size_text
 from hindcast.features.definitions import Latest
 from hindcast.features.division import FACT, REQUEST, Divided, check_kinds, divide_facts, own_columns_of, release
 from hindcast.features.feed import FactFeed, RequestFeed
@@ -213,6 +213,7 @@ class _Bulk:
         for name, table in sorted(plan.tables.items()):
             self.feeds[name] = FactFeed.open(table, facts[name], self._columns_of(name))
         self._parts = self._choose_parts(asked)
+        self._check_disk(asked)
         self._divide_facts()
         self._divide_requests(asked, keep)
         fans = self._answer_stages(keep)
@@ -271,6 +272,22 @@ class _Bulk:
             ask = Load.guessed(requests.rows, [*asked, *REQUEST.values()])
             parts = max(parts, self.budget.parts_for(load, ask, len(join.columns), len(join.plan.names)))
         return parts
+
+    def _check_disk(self, requests: RequestFeed) -> None:
+        """Say before hours of work that the scratch folder's disk is too small for it."""
+        if requests.rows is None or any(feed.rows is None for feed in self.feeds.values()):
+            return
+        needed = requests.rows * (16 + _least(requests.kinds.values()) + 8 * len(self.plan.names))
+        for join in self.joins:
+            feed = self.feeds[join.table.name]
+            needed += (feed.rows or 0) * (25 + _least(feed.kinds.get(name, "number") for name in join.columns))
+        for asked in {join.asked for joins in self.stages for join in joins}:
+            needed += requests.rows * (16 + _least(requests.kinds.get(name, "number") for name in asked))
+        if needed > self.scratch.free:
+            raise StateError(
+                f"the scratch folder {self.scratch.place} needs about {size_text(needed)} and its disk has "
+                f"{size_text(self.scratch.free)} left. Name a larger place by scratch=."
+            )
 
     def _divide_facts(self) -> None:
         """Read every table once; then enrich what is enriched, what is needed for it first."""
@@ -426,6 +443,11 @@ class _Bulk:
     def _tables(frames: Iterator[Frame], schema: Any) -> Iterator[Any]:
         for frame in frames:
             yield to_arrow(dict(frame)).cast(schema)
+
+
+def _least(kinds: Iterable[Kind]) -> int:
+    """Bytes of a row on disk at the least: texts may be empty."""
+    return sum({"boolean": 1, "text": 4}.get(kind, 8) for kind in kinds)
 
 
 def _given(column: Column) -> Callable[[Frame, Ints], Column]:

@@ -135,7 +135,7 @@ class Spill:
         self._loads: dict[int, Load] = {}
         self._batches: dict[int, list[int]] = {}
         self._count = 0
-        with _room(path):
+        with room(path):
             self._file = pa.OSFile(str(path), "wb")
             self._writer = pa.ipc.new_file(self._file, schema)
         self._reader: Any = None
@@ -172,7 +172,7 @@ class Spill:
             self._write(table.slice(start, end - start), int(ordered[start]))
 
     def _write(self, table: Any, part: int) -> None:
-        with _room(self.path):
+        with room(self.path):
             for batch in table.combine_chunks().to_batches():
                 self._writer.write_batch(batch)
                 self._batches.setdefault(part, []).append(self._count)
@@ -205,7 +205,7 @@ class Spill:
     def close(self) -> None:
         """End the writing; reading does it too."""
         if self._writer is not None:
-            with _room(self.path):
+            with room(self.path):
                 self._writer.close()
                 self._file.close()
             self._writer = None
@@ -227,7 +227,7 @@ def _words(batch: Any) -> int:
 
 
 @contextmanager
-def _room(path: Path) -> Iterator[None]:
+def room(path: Path) -> Iterator[None]:
     """Say kindly that a disk is full."""
     try:
         yield
