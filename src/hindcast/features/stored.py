@@ -124,12 +124,13 @@ class StoredFeatures:
             if self._is_plain:
                 return found
             made = _rows(found, [name for name in self._keys if name in found], len(requests))
-            wanted = [
+            learnt = [
                 list(dict.fromkeys([*self._wanted(self._first, row), *self._wanted(self._later, {**row, **more})]))
                 for row, more in zip(given, made, strict=True)
             ]
-            if {place for row in wanted for place in row} <= set(places):
+            if all(set(new) <= set(old) for new, old in zip(learnt, wanted, strict=True)):
                 return found.select(self.plan.names)
+            wanted = learnt
 
     def _answered(self, trip: _Trip, places: Sequence[Sequence[Place]], requests: Frame, as_of: Ints) -> Frame:
         """Answer requests, each from the blocks at its places."""
