@@ -18,7 +18,7 @@ from hindcast.facts.facts import Facts
 from hindcast.facts.table import Table
 from hindcast.features.batch import answer
 from hindcast.features.definitions import Latest, Transform, Window
-from hindcast.features.graph import Neighbours
+from hindcast.features.graph import Neighbours, SharedNeighbours
 from hindcast.features.online import OnlineFeatures
 from hindcast.features.plan import FeaturePlan
 from hindcast.testing.oracle import Oracle, Sighting
@@ -218,6 +218,8 @@ class At:
             return self._explain_transform(feature)
         if isinstance(feature, Neighbours):
             return f"the mean of {feature.of.names()[0]} over the neighbours"
+        if isinstance(feature, SharedNeighbours):
+            return "the neighbours that both have"
         if not isinstance(feature, Latest | Window):
             return "comes with the request"
         sightings = self.given.oracle.sightings(name, self._row, self.as_of_us)

@@ -343,6 +343,8 @@ def _by_definition(case: _Case, many: int) -> Verdict:
                     return Verdict.failed(
                         name, f"{feature} is {got!r} and by its definition {expected.value!r}, {case.told(row)}"
                     )
+    if not compared and not left_out:
+        return Verdict.passed(name, "no feature looks at facts")
     if not compared:
         return Verdict.unknown(name, f"every definition would have to look at more than {_MOST_FACTS} facts")
     beside = f"; {left_out} times more than {_MOST_FACTS} facts had a part, too many to look at" if left_out else ""

@@ -49,8 +49,10 @@ def facts_of(plan: FeaturePlan, given: Any) -> dict[str, Facts]:
             )
         given = {next(iter(plan.tables)): given}
     named = {key.name if isinstance(key, Table) else key: rows for key, rows in given.items()}
-    for name in named:
-        if name not in plan.tables:
+    for name, rows in named.items():
+        if name not in plan.tables and not isinstance(
+            rows, Facts
+        ):  # a system's facts are of more tables than its plan's
             raise UnknownName("table", name, plan.tables, where="given facts")
     return {name: _facts(table, named.get(name, ()), plan.columns_of(name)) for name, table in plan.tables.items()}
 
