@@ -18,9 +18,19 @@ BENCHMARKS = ROOT / "benchmarks"
 SIZES = {"curve": 10_000, "stream": 2_000, "stream-one": 2_000}
 BATCH = ("asof", "asof-known", "windows", "windows-12", "curve", "stream", "stream-one", "online-read")
 INSTALLED = {
-    "hindcast": "hindcast", "polars": "polars", "duckdb": "duckdb", "pandas": "pandas", "reference": "numpy",
-    "numpy": "numpy", "python-deque": "collections", "dict": "builtins", "sqlite": "sqlite3", "lmdb": "lmdb",
-}  # fmt: skip
+    "hindcast": "hindcast",
+    "hindcast-memory": "hindcast",
+    "hindcast-lmdb": "lmdb",
+    "polars": "polars",
+    "duckdb": "duckdb",
+    "pandas": "pandas",
+    "reference": "numpy",
+    "numpy": "numpy",
+    "python-deque": "collections",
+    "dict": "builtins",
+    "sqlite": "sqlite3",
+    "lmdb": "lmdb",
+}
 """Peers of the tests, and the package whose absence leaves one out."""
 
 

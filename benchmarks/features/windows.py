@@ -16,20 +16,28 @@ SPANS = tuple(data.SPANS_H)
 NAMES = tuple(f"{kind}_{span}" for span in SPANS for kind in ("cnt", "sum", "mean", "max"))
 
 
-def hindcast(place: Path) -> Work:
-    import pyarrow.parquet as pq
-
+def declared() -> tuple[Any, Any]:
+    """The table and the plan."""
     import hindcast as hc
-    from features.ours import answered, facts_of
     from hindcast.features import FeaturePlan
 
     table = hc.Table("facts", event_time="event_timestamp", known="event", columns=["entity_id", "amount"])
     plan = FeaturePlan.compile([hc.window(table, "amount", list(data.KINDS), over=list(SPANS), by="entity_id")])
+    return table, plan
 
-    def answers(facts: Any, requests: Any) -> Any:
+
+def hindcast(place: Path) -> Work:
+    import pyarrow.parquet as pq
+
+    from features.ours import answered, facts_of
+
+    table, plan = declared()
+
+    def work() -> Any:
+        facts, requests = pq.read_table(place / "facts.parquet"), pq.read_table(place / "requests.parquet")
         return answered(plan, {"facts": facts_of(table, facts)}, requests, after_us=0, names=NAMES)
 
-    return lambda: answers(pq.read_table(place / "facts.parquet"), pq.read_table(place / "requests.parquet"))
+    return work
 
 
 def polars(place: Path) -> Work:
