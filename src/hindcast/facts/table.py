@@ -304,13 +304,13 @@ be used.
         odd = np.zeros(len(frame), dtype=np.bool_)
         for read in times.values():
             odd |= read.odd
-        facts = Facts(
-            event[rows],
-            known[rows],
-            np.arange(seq_from, seq_from + len(rows), dtype=np.int64),
-            np.zeros(len(rows), dtype=np.bool_),
-            Frame(columns, len(frame)).take(rows),
-        )
+        landed = Frame(columns, len(frame))
+        if len(rows) < len(frame):
+            same = known is event
+            event, landed = event[rows], landed.take(rows)
+            known = event if same else known[rows]
+        seq = np.arange(seq_from, seq_from + len(rows), dtype=np.int64)
+        facts = Facts(event, known, seq, np.zeros(len(rows), dtype=np.bool_), landed)
         future = int((facts.known > arrival_us).sum())
         return Derivation(facts, rows, judge.refusals(), int(absent.sum()), future, int(odd[rows].sum()))
 

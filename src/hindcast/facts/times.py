@@ -109,9 +109,9 @@ def read_times(column: Column, *, zone: str | None = None, what: str = "time") -
     """
     present = column.present()
     nowhere = np.zeros(len(column), dtype=np.bool_)
-    if column.kind == "time":
-        return TimesRead(np.where(present, column.values, 0).astype(np.int64), present, nowhere, nowhere)
-    if column.kind == "integer":
+    if column.kind in ("time", "integer") and column.valid is None:
+        return TimesRead(column.values, present, nowhere, nowhere)
+    if column.kind in ("time", "integer"):
         return TimesRead(np.where(present, column.values, 0).astype(np.int64), present, nowhere, nowhere)
     if column.kind == "number":
         numbers = np.where(present, column.values, 0.0)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from itertools import pairwise
 from typing import Any
 
@@ -17,7 +18,7 @@ import numpy as np
 from hindcast.columns import Column, Frame
 from hindcast.errors import DataError, UnknownName
 from hindcast.facts.facts import Facts
-from hindcast.features.entities import by_entity, joint_codes
+from hindcast.features.entities import bucket_starts, joint_codes, spread
 from hindcast.features.group import Group
 from hindcast.features.listed import collected_column, list_column, text_column
 from hindcast.features.plan import FeaturePlan
@@ -27,7 +28,6 @@ from hindcast.values import NEVER, Bools, Floats, Ints
 
 __all__ = ["answer"]
 
-_NO_ROWS = np.zeros(0, dtype=np.int32)
 _NO_INTS = np.zeros(0, dtype=np.int64)
 _NO_BOOLS = np.zeros(0, dtype=np.bool_)
 
@@ -137,22 +137,11 @@ class _Batch:
             )
         else:
             of_fact, of_request, entities = np.zeros(len(facts), np.int32), np.zeros(n, np.int32), 1
-        live = _live(facts, until)
-        buckets = (
-            *by_entity(of_fact, live, entities),
-            *by_entity(of_request, _NO_BOOLS, entities),
-        )
-        replaced = until < NEVER if len(until) else _NO_BOOLS
-        if len(replaced) and len(live):
-            replaced &= live
-        kills = (
-            by_entity(of_fact, replaced, entities)
-            if len(replaced) and replaced.any()
-            else (np.zeros(entities + 1, dtype=np.int64), _NO_ROWS)
-        )
-        seqs = _NO_INTS if _rising(facts.seq) else facts.seq
-        sweep_one = self._latest if group.is_latest else self._windows
-        return sweep_one(group, facts, frame, until, seqs, buckets, kills, requests, as_of)
+        held = _Bucketed(self.pool, of_fact, _live(facts, until), entities)
+        asked = _Bucketed(self.pool, of_request, _NO_BOOLS, entities)
+        if group.is_latest:
+            return self._latest(group, facts, frame, until, held, asked, as_of)
+        return self._windows(group, facts, frame, until, held, asked, requests, as_of)
 
     def _latest(
         self,
@@ -160,39 +149,40 @@ class _Batch:
         facts: Facts,
         frame: Frame,
         until: Ints,
-        seqs: Ints,
-        buckets: tuple[Any, ...],
-        kills: tuple[Any, ...],
-        requests: Frame,
+        held: _Bucketed,
+        asked: _Bucketed,
         as_of: Ints,
     ) -> dict[str, Column]:
         """The newest facts, as rows; then their columns."""
-        n, variants = len(requests), len(group.variants)
-        chosen = np.full((n, variants), -1, dtype=np.int32)
-        work = np.add(buckets[0], buckets[2])
-        if not len(kills[1]) and (facts.event is facts.known or not (facts.event > facts.known).any()):
+        n, variants = len(as_of), len(group.variants)
+        simple = facts.event is facts.known or not (facts.event > facts.known).any()
+        if simple and not (len(until) and (until < NEVER).any()):
+            chosen = np.full((variants, n), -1, dtype=np.int32)
             ages = np.array([age for age, _ in group.variants], dtype=np.int64)
+            made = held.spread([_NO_INTS, *_times(facts)], [np.int32, np.int64, np.int64, np.int64])
+            sent = asked.spread([_NO_INTS, as_of], [np.int32, np.int64])
 
             def newest(first: int, last: int) -> None:
-                sweep_rows(first, last, *buckets, facts.event, facts.known, seqs, as_of, ages, chosen)
+                sweep_rows(first, last, held.starts, asked.starts, *made, *sent, ages, chosen)
 
-            self.split(work, newest)
+            self.split(held.starts + asked.starts, newest)
+            del made, sent
         else:
-            numbers = np.arange(len(facts), dtype=np.float64)[None, :]
             out = np.full((n, variants), np.nan)
-            self._sweep(group.row_spec, False, facts, until, seqs, buckets, kills, numbers, as_of, out, _NO_OWN)
-            chosen = np.where(np.isnan(out), -1, out).astype(np.int32)
-        rows = [np.ascontiguousarray(chosen[:, variant]) for variant in range(variants)]
+            numbers = [lambda: np.arange(len(facts), dtype=np.float64)]
+            self._sweep(group.row_spec, False, facts, until, held, asked, numbers, as_of, out, _NO_OWN)
+            chosen = np.ascontiguousarray(np.where(np.isnan(out), -1, out).astype(np.int32).T)
         found: dict[str, Column] = {}
         for reading, variant in zip(group.readings, group.of_variant, strict=True):
             assert reading.column is not None
-            column = frame[reading.column]
+            column, rows = frame[reading.column], chosen[variant]
             if column.kind == "text":
-                codes = np.where(rows[variant] >= 0, column.values[rows[variant]], -1).astype(np.int32)
+                codes = np.where(rows >= 0, column.values[rows], -1).astype(np.int32) if len(facts) else rows
                 found[reading.name] = Column("text", codes, None, column.vocabulary)
             else:
-                values = group.value(reading.slot, frame, len(facts), None)
-                found[reading.name] = Column("number", self._gathered(values, rows[variant]))
+                found[reading.name] = Column(
+                    "number", self._gathered(group.value(reading.slot, frame, len(facts), None), rows)
+                )
         return found
 
     def _gathered(self, values: Floats, rows: Any) -> Floats:
@@ -208,19 +198,18 @@ class _Batch:
         facts: Facts,
         frame: Frame,
         until: Ints,
-        seqs: Ints,
-        buckets: tuple[Any, ...],
-        kills: tuple[Any, ...],
+        held: _Bucketed,
+        asked: _Bucketed,
         requests: Frame,
         as_of: Ints,
     ) -> dict[str, Column]:
         n = len(requests)
         vocabularies, coders = _texts(group, frame)
-        values = group.values(frame, len(facts), coders)
+        columns = [partial(group.value, at, frame, len(facts), coders[at]) for at in range(len(group.slots))]
         out = np.full((n, group.cells), np.nan)
         own = _own(group, facts, until, requests, as_of, n) if group.own else _NO_OWN
-        lengths, parts = self._sweep(
-            group.spec, group.own, facts, until, seqs, buckets, kills, values, as_of, out, own,
+        lengths, parts, rows = self._sweep(
+            group.spec, group.own, facts, until, held, asked, columns, as_of, out, own,
             sum(reading.collected is not None for reading in group.readings),
         )  # fmt: skip
         cells = np.ascontiguousarray(out.T)
@@ -230,7 +219,7 @@ class _Batch:
         for reading in group.readings:
             words = vocabularies[reading.slot] if reading.codes or reading.collected else None
             if reading.collected is not None:
-                found[reading.name] = collected_column(reading.collected, parts, lengths, at, buckets[3], words)
+                found[reading.name] = collected_column(reading.collected, parts, lengths, at, rows, words)
                 at += 1
             elif reading.is_list:
                 found[reading.name] = list_column(cells[reading.cell : reading.cell + reading.cells], words)
@@ -246,24 +235,59 @@ class _Batch:
         own: bool,
         facts: Facts,
         until: Ints,
-        seqs: Ints,
-        buckets: tuple[Any, ...],
-        kills: tuple[Any, ...],
-        values: Floats,
+        held: _Bucketed,
+        asked: _Bucketed,
+        columns: Sequence[Callable[[], Floats]],
         as_of: Ints,
         out: Floats,
         own_facts: tuple[Ints, Floats],
         collected: int = 0,
-    ) -> tuple[Ints, list[Floats]]:
+    ) -> tuple[Ints, list[Floats], Any]:
+        """Fill `out`; gives the lengths of what was collected, its values, and the requests in their order."""
         lengths = np.full((len(as_of), collected), -1, dtype=np.int64)
+        times = held.spread([*_times(facts), until], [np.int64] * 4)
+        values = np.empty((len(columns), held.size))
+        for at, column in enumerate(columns):
+            held.spread_into(column(), values[at])
+        request_rows, moments = asked.spread([_NO_INTS, as_of], [np.int32, np.int64])
 
         def stretch(first: int, last: int) -> Floats:
             return sweep(  # type: ignore[no-any-return]
-                spec, first, last, *buckets, *kills, facts.event, facts.known, seqs, until, values, as_of,
+                spec, first, last, held.starts, asked.starts, *times, values, request_rows, moments,
                 own, *own_facts, out, lengths,
             )  # fmt: skip
 
-        return lengths, self.split(np.add(buckets[0], buckets[2]), stretch)
+        return lengths, self.split(held.starts + asked.starts, stretch), request_rows
+
+
+class _Bucketed:
+    """Rows brought together by entity."""
+
+    def __init__(self, pool: ThreadPoolExecutor, codes: Any, kept: Bools, entities: int) -> None:
+        self.pool, self.codes, self.kept = pool, codes, kept
+        self.starts = bucket_starts(codes, kept, entities)
+        self.size = int(self.starts[-1])
+
+    def spread(self, columns: Sequence[Any], dtypes: Sequence[Any]) -> list[Any]:
+        """Columns in buckets; the first empty one, of int32, is the rows' numbers, and other empty ones stay so."""
+        found = [np.empty(self.size if len(c) or t is np.int32 else 0, t) for c, t in zip(columns, dtypes, strict=True)]
+        jobs = [
+            self.pool.submit(spread, self.codes, self.kept, self.starts, column, out)
+            for column, out in zip(columns, found, strict=True)
+            if len(out)
+        ]
+        for job in jobs:
+            job.result()
+        return found
+
+    def spread_into(self, column: Any, out: Any) -> None:
+        spread(self.codes, self.kept, self.starts, column, out)
+
+
+def _times(facts: Facts) -> tuple[Ints, Ints, Ints]:
+    """Event times (empty where they are the known times), known times, sequences (empty where rows are in order)."""
+    same = facts.event is facts.known or np.array_equal(facts.event, facts.known)
+    return _NO_INTS if same else facts.event, facts.known, _NO_INTS if _rising(facts.seq) else facts.seq
 
 
 _NO_OWN = (_NO_INTS, np.zeros((0, 0)))

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
 from hindcast.columns import Column
 from hindcast.errors import ConfigError
+from hindcast.features.compiled import compiled
 from hindcast.values import Bools, Ints
 
-__all__ = ["by_entity", "joint_codes", "row_codes"]
+__all__ = ["bucket_starts", "joint_codes", "row_codes", "spread"]
 
 Codes = np.ndarray
 """int32, -1 for null."""
@@ -92,7 +92,7 @@ def _range(parts: list[Ints], known: list[Bools]) -> tuple[int, int]:
     return min(low for low, _ in ends), max(high for _, high in ends)
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _ends(values: np.ndarray, known: np.ndarray) -> tuple[int, int]:
     low, high = np.int64(1) << 62, -(np.int64(1) << 62)
     for i in range(len(values)):
@@ -101,7 +101,7 @@ def _ends(values: np.ndarray, known: np.ndarray) -> tuple[int, int]:
     return int(low), int(high)
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _offset(values: np.ndarray, known: np.ndarray, low: int) -> np.ndarray:
     result = np.empty(len(values), dtype=np.int32)
     for i in range(len(values)):
@@ -109,7 +109,7 @@ def _offset(values: np.ndarray, known: np.ndarray, low: int) -> np.ndarray:
     return result
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _hashed(
     values: np.ndarray, known: np.ndarray, table: np.ndarray, keys: np.ndarray, count: int
 ) -> tuple[np.ndarray, int]:
@@ -132,9 +132,9 @@ def _hashed(
     return result, count
 
 
-@njit(cache=True, nogil=True)
-def by_entity(codes: np.ndarray, kept: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
-    """Rows brought together by code: where each code's begin, and the rows; each code's in rising order.
+@compiled
+def bucket_starts(codes: np.ndarray, kept: np.ndarray, count: int) -> Ints:
+    """Where each entity's rows begin once they are brought together, shape (count + 1,).
 
     Parameters
     ----------
@@ -151,11 +151,15 @@ def by_entity(codes: np.ndarray, kept: np.ndarray, count: int) -> tuple[np.ndarr
             starts[codes[row] + 1] += 1
     for code in range(count):
         starts[code + 1] += starts[code]
+    return starts
+
+
+@compiled
+def spread(codes: np.ndarray, kept: np.ndarray, starts: Ints, values: np.ndarray, out: np.ndarray) -> None:
+    """Bring a column together by entity, each entity's values in the order of rows; `values` empty: row numbers."""
     place = starts[:-1].copy()
-    rows = np.empty(starts[-1], dtype=np.int32)
     for row in range(len(codes)):
         code = codes[row]
         if code >= 0 and (len(kept) == 0 or kept[row]):
-            rows[place[code]] = row
+            out[place[code]] = values[row] if len(values) > 0 else row
             place[code] += 1
-    return starts, rows

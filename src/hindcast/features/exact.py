@@ -22,7 +22,8 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numba import njit
+
+from hindcast.features.compiled import compiled
 
 __all__ = [
     "DIGITS",
@@ -42,7 +43,7 @@ _MASK = (1 << 32) - 1
 _LOWEST = 1074
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@compiled
 def pair_add(high: float, low: float, x: float) -> tuple[float, float, bool]:
     """Add x to the unevaluated sum ``high + low``; the third value says whether nothing was lost.
 
@@ -59,7 +60,7 @@ def pair_add(high: float, low: float, x: float) -> tuple[float, float, bool]:
     return new_high, (s - (new_high - t)) + (rest - t), lost == 0.0
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@compiled
 def exact_add(digits: np.ndarray, x: float, sign: int) -> None:
     """Add ``sign * x`` to `digits`, shape (DIGITS,); x must be finite. O(1)."""
     if x == 0.0:
@@ -82,7 +83,7 @@ def exact_add(digits: np.ndarray, x: float, sign: int) -> None:
     digits[at + 2] += sign * (high >> _WORD)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@compiled
 def two_product(a: float, b: float) -> tuple[float, float]:
     """The product rounded, and what was rounded away (Dekker)."""
     product = a * b
@@ -95,7 +96,7 @@ def two_product(a: float, b: float) -> tuple[float, float]:
     return product, ((a_high * b_high - product) + a_high * b_low + a_low * b_high) + a_low * b_low
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@compiled
 def exact_add_product(digits: np.ndarray, a: float, b: float, sign: int) -> None:
     """Add ``sign * a * b`` to `digits` without rounding the product (its size from 1e-290 to 1e290). O(1)."""
     product, error = two_product(a, b)
@@ -103,13 +104,13 @@ def exact_add_product(digits: np.ndarray, a: float, b: float, sign: int) -> None
     exact_add(digits, error, sign)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@compiled
 def exact_add_square(digits: np.ndarray, x: float, sign: int) -> None:
     """Add ``sign * x**2`` to `digits` without rounding the product (|x| below 1e150). O(1)."""
     exact_add_product(digits, x, x, sign)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@compiled
 def exact_read(digits: np.ndarray) -> float:
     """The exact sum rounded once to a float. O(DIGITS)."""
     top = DIGITS - 1
@@ -173,7 +174,7 @@ def exact_read(digits: np.ndarray) -> float:
     return value if sign > 0 else -value
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@compiled
 def exact_variance(sums: np.ndarray, squares: np.ndarray, count: int) -> float:
     """The sample variance (divisor ``count - 1``) from exact sums of x and x**2; nan below two values.
 
@@ -193,7 +194,7 @@ def exact_variance(sums: np.ndarray, squares: np.ndarray, count: int) -> float:
     return float(pair_variance(s_high, s_low, q_high, q_low, count))
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@compiled
 def pair_variance(s_high: float, s_low: float, q_high: float, q_low: float, count: int) -> float:
     """The sample variance from sums of x and x**2, each in two doubles; nan below two values."""
     if count < 2:

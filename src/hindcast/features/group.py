@@ -142,17 +142,21 @@ class Group:
         `coders`, one per slot, turns a text column into codes; without one its texts are null.
         """
         result = np.empty((len(self.slots), length), dtype=np.float64)
-        for at, slot in enumerate(self.slots):
+        for at in range(len(self.slots)):
             result[at] = self.value(at, frame, length, coders[at])
-            if slot.given is not None:
-                result[at, ~frame[slot.given].present()] = np.nan
-            if slot.where is not None:
-                result[at, ~slot.where.holds(frame)] = np.nan
         return result
 
     def value(self, at: int, frame: Mapping[str, Column], length: int, coder: Coder | None) -> Floats:
-        """One slot's column as floats, its conditions aside."""
+        """One slot's column as floats, shape (length,)."""
         slot = self.slots[at]
+        result = self._column(slot, frame, length, coder)
+        if slot.given is not None:
+            result = np.where(frame[slot.given].present(), result, np.nan)
+        if slot.where is not None:
+            result = np.where(slot.where.holds(frame), result, np.nan)
+        return result
+
+    def _column(self, slot: Slot, frame: Mapping[str, Column], length: int, coder: Coder | None) -> Floats:
         if slot.column is None:
             return np.ones(length)
         column = frame[slot.column]
@@ -379,9 +383,12 @@ def _spec(
 ) -> Ints:
     sizes = [values, len(windows), len(counts), len(sums), len(wedges), len(outputs)]
     cells = sum(output[layout.O_CELLS] for output in outputs)
+    counted = layout.FOLD_HEAD + 2 * len(windows)
+    heads = counted + len(counts) + 2 * len(sums)
+    bases = [heads + 2 * len(wedges), 4 * len(sums), counted, counted + len(counts), heads]
     starts, at = [], layout.SPEC_HEAD
     for rows in (windows, counts, sums, wedges, outputs):
         starts.append(at)
         at += sum(len(row) for row in rows)
     flat = [n for rows in (windows, counts, sums, wedges, outputs) for row in rows for n in row]
-    return np.array([*sizes, cells, retain, kept, start, *starts, *flat], dtype=np.int64)
+    return np.array([*sizes, cells, retain, kept, start, *starts, *bases, *flat], dtype=np.int64)

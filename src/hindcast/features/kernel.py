@@ -23,17 +23,19 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numba import njit
 
+from hindcast.features.compiled import compiled, inlined
 from hindcast.features.exact import DIGITS, exact_add, pair_add, two_product
 from hindcast.features.layout import (
     CALENDAR,
     CAP,
     COUNT_AT,
-    COUNTS,
+    COUNT_BASE,
     FAR,
+    FIXED,
     FOLD_HEAD,
     HEAD,
+    INFINITE_BASE,
     LATEST_KEPT,
     NOW,
     RETAIN,
@@ -42,6 +44,7 @@ from hindcast.features.layout import (
     SUM_AT,
     SUM_WIDTH,
     SUMS,
+    VALUE_AT,
     VALUES,
     W_BACK,
     W_COUNT,
@@ -56,6 +59,7 @@ from hindcast.features.layout import (
     W_TILE,
     W_WEDGE,
     W_WEDGE_END,
+    WEDGE_HEADS,
     WEDGES,
     WIDE,
     WINDOW_WIDTH,
@@ -70,10 +74,10 @@ from hindcast.features.layout import (
 from hindcast.features.wedge import wedge_append, wedge_insert, wedge_remove
 from hindcast.values import Floats, Ints
 
-__all__ = ["advance", "before", "bounds", "clear", "feed", "kill", "new_fold", "push"]
+__all__ = ["advance", "append", "before", "bounds", "clear", "kill", "new_fold", "push", "widened"]
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def clear(spec: Ints, ints: Ints, floats: Floats) -> None:
     """Make a fold empty, keeping its room."""
     ints[1 : fixed_length(spec)] = 0
@@ -81,7 +85,7 @@ def clear(spec: Ints, ints: Ints, floats: Floats) -> None:
     floats[: value_start(spec)] = 0.0
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _resized(spec: Ints, ints: Ints, floats: Floats, capacity: int, wide: int) -> Fold:
     """The same fold with room for `capacity` facts, without those before its head; `wide` sums where asked for."""
     cap, size, head = ints[CAP], ints[SIZE], ints[HEAD]
@@ -130,58 +134,74 @@ def _resized(spec: Ints, ints: Ints, floats: Floats, capacity: int, wide: int) -
     return new_ints, new_floats
 
 
-@njit(cache=True, nogil=True)
-def _shift(spec: Ints, ints: Ints, floats: Floats, window: int, position: int, sign: int, first: int) -> int:
-    """Count the fact at `position` into (sign 1) or out of (sign -1) a window's counts and sums.
+@compiled
+def _shift(spec: Ints, ints: Ints, floats: Floats, window: int, position: int, end: int, sign: int) -> int:
+    """Count the facts from `position` to `end` into (sign 1) or out of (sign -1) a window's counts and sums.
 
-    Gives -1, or the sum at which two doubles did not do: then make the fold wide, and go on from there by `first`.
+    Gives `end`, or the position of the first fact that is not counted: two doubles do not hold a sum any more; make
+    the fold wide and go on from there.
     """
-    row, cap, start = SPEC_HEAD + window * WINDOW_WIDTH, ints[CAP], value_start(spec)
-    if first < 0:
-        counts = FOLD_HEAD + 2 * spec[WINDOWS]
-        for c in range(spec[row + W_COUNT], spec[row + W_COUNT_END]):
-            if not math.isnan(floats[start + spec[spec[COUNT_AT] + c] * cap + position]):
+    row, cap, start, n = SPEC_HEAD + window * WINDOW_WIDTH, ints[CAP], spec[VALUE_AT], spec[SUMS]
+    first, last = spec[row + W_SUM], spec[row + W_SUM_END]
+    first_count, last_count = spec[row + W_COUNT], spec[row + W_COUNT_END]
+    counted, counts, sums, wide = spec[COUNT_AT], spec[COUNT_BASE], spec[SUM_AT], ints[WIDE] != 0
+    while position < end:
+        odd = False
+        for s in range(first, last):
+            at = sums + SUM_WIDTH * s
+            x, other, error = floats[start + spec[at] * cap + position], spec[at + 1], 0.0
+            if other >= 0:
+                x, error = two_product(x, floats[start + other * cap + position])
+                error = error if math.isfinite(error) else 0.0
+            high, low = floats[s], floats[n + s]
+            floats[2 * n + s], floats[3 * n + s] = high, low
+            if not math.isfinite(x):
+                odd = odd or math.isinf(x)
+            elif wide:
+                digits = spec[FIXED] + (3 + spec[WEDGES]) * cap + s * DIGITS
+                exact_add(ints[digits : digits + DIGITS], x, sign)
+                exact_add(ints[digits : digits + DIGITS], error, sign)
+            else:
+                high, low, whole = pair_add(high, low, sign * x)
+                if whole and error != 0.0:
+                    high, low, whole = pair_add(high, low, sign * error)
+                if not whole:
+                    for done in range(first, s):
+                        floats[done], floats[n + done] = floats[2 * n + done], floats[3 * n + done]
+                    return int(position)
+                floats[s], floats[n + s] = high, low
+        if odd:
+            _count_infinite(spec, ints, floats, first, last, position, sign)
+        for c in range(first_count, last_count):
+            if not math.isnan(floats[start + spec[counted + c] * cap + position]):
                 ints[counts + c] += sign
-        first = spec[row + W_SUM]
-    for s in range(first, spec[row + W_SUM_END]):
+        position += 1
+    return int(position)
+
+
+@compiled
+def _count_infinite(spec: Ints, ints: Ints, floats: Floats, first: int, last: int, position: int, sign: int) -> None:
+    """Count the infinite terms of the sums first..last, which no sum can hold."""
+    cap, start = ints[CAP], spec[VALUE_AT]
+    for s in range(first, last):
         at = spec[SUM_AT] + SUM_WIDTH * s
-        x, other, error = floats[start + spec[at] * cap + position], spec[at + 1], 0.0
-        if other >= 0:
-            x, error = two_product(x, floats[start + other * cap + position])
-        if math.isnan(x):
-            continue
+        x, other = floats[start + spec[at] * cap + position], spec[at + 1]
+        x = x if other < 0 else x * floats[start + other * cap + position]
         if math.isinf(x):
-            infinite = FOLD_HEAD + 2 * spec[WINDOWS] + spec[COUNTS] + 2 * s
-            ints[infinite + (1 if x < 0 else 0)] += sign
-            continue
-        if not math.isfinite(error):
-            error = 0.0
-        if ints[WIDE]:
-            digits = fixed_length(spec) + (3 + spec[WEDGES]) * cap + s * DIGITS
-            exact_add(ints[digits : digits + DIGITS], x, sign)
-            exact_add(ints[digits : digits + DIGITS], error, sign)
-        else:
-            high, low, whole = pair_add(floats[s], floats[spec[SUMS] + s], sign * x)
-            if whole and error != 0.0:
-                high, low, whole = pair_add(high, low, sign * error)
-            if not whole:
-                return int(s)
-            floats[s], floats[spec[SUMS] + s] = high, low
-    return -1
+            ints[spec[INFINITE_BASE] + 2 * s + (1 if x < 0 else 0)] += sign
 
 
-@njit(cache=True, nogil=True)
-def _widened(spec: Ints, ints: Ints, floats: Floats, window: int, position: int, sign: int, first: int) -> Fold:
-    """Give the sums their long numbers, and finish what `_shift` left undone."""
-    cap, head = ints[CAP], ints[HEAD]
-    ints[HEAD] = 0  # nothing may move while positions are in use
-    ints, floats = _resized(spec, ints, floats, cap, 1)
+@compiled
+def widened(spec: Ints, ints: Ints, floats: Floats) -> Fold:
+    """The same fold with long numbers for its sums, every position as it was."""
+    head = ints[HEAD]
+    ints[HEAD] = 0
+    ints, floats = _resized(spec, ints, floats, ints[CAP], 1)
     ints[HEAD] = head
-    _shift(spec, ints, floats, window, position, sign, first)
     return ints, floats
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _place(spec: Ints, ints: Ints, event: int, known: int, seq: int) -> int:
     """Where (event, known, seq) stands, or would stand, among the facts kept."""
     cap = ints[CAP]
@@ -206,27 +226,53 @@ def _place(spec: Ints, ints: Ints, event: int, known: int, seq: int) -> int:
     return int(low)
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _is_at(ints: Ints, fixed: int, at: int, event: int, known: int, seq: int) -> bool:
     cap = ints[CAP]
     return bool(ints[fixed + 2 * cap + at] == seq and ints[fixed + at] == event and ints[fixed + cap + at] == known)
 
 
-@njit(cache=True, nogil=True)
+@inlined
+def append(spec: Ints, ints: Ints, floats: Floats, event: int, known: int, seq: int, values: Floats, row: int) -> bool:
+    """Push a fact that is newer than all others, where there is room; False, with nothing changed, if it is not."""
+    cap, size, fixed = ints[CAP], ints[SIZE], spec[FIXED]
+    if size == cap:
+        return False
+    if size > ints[HEAD]:
+        i = fixed + size - 1
+        if event < ints[i]:
+            return False
+        if event == ints[i]:
+            k = ints[i + cap]
+            if known < k or (known == k and seq <= ints[i + 2 * cap]):
+                return False
+    at = fixed + size
+    ints[at] = event
+    ints[at + cap] = known
+    ints[at + 2 * cap] = seq
+    base = spec[VALUE_AT] + size
+    for value in range(spec[VALUES]):
+        floats[base + value * cap] = values[value, row] + 0.0  # no negative zeros
+    ints[SIZE] = size + 1
+    return True
+
+
+@compiled
 def push(spec: Ints, ints: Ints, floats: Floats, event: int, known: int, seq: int, values: Floats, row: int) -> Fold:
-    """A fact becomes visible; its values are ``values[:, row]``."""
+    """A fact becomes visible; its values are ``values[:, row]``. One that is there already changes nothing."""
     retain = spec[RETAIN]
     if retain >= 0 and spec[LATEST_KEPT] == 0 and event < ints[NOW] - retain:
         return ints, floats  # every window has passed it
     if ints[SIZE] == ints[CAP]:
         cap = ints[CAP]
         ints, floats = _resized(spec, ints, floats, cap if ints[HEAD] * 2 >= cap > 0 else cap * 2, ints[WIDE])
-    cap, size = ints[CAP], ints[SIZE]
-    v, w = spec[VALUES], spec[WINDOWS]
-    fixed, start = fixed_length(spec), value_start(spec)
+    if append(spec, ints, floats, event, known, seq, values, row):
+        return ints, floats
     at = _place(spec, ints, event, known, seq)
-    if at < size and _is_at(ints, fixed, at, event, known, seq):
-        return ints, floats  # delivered before
+    if at < ints[SIZE] and _is_at(ints, spec[FIXED], at, event, known, seq):
+        return ints, floats
+    cap, size = ints[CAP], ints[SIZE]
+    w, fixed, start = spec[WINDOWS], spec[FIXED], spec[VALUE_AT]
     for i in range(size, at, -1):
         ints[fixed + i] = ints[fixed + i - 1]
         ints[fixed + cap + i] = ints[fixed + cap + i - 1]
@@ -234,31 +280,28 @@ def push(spec: Ints, ints: Ints, floats: Floats, event: int, known: int, seq: in
     ints[fixed + at] = event
     ints[fixed + cap + at] = known
     ints[fixed + 2 * cap + at] = seq
-    for value in range(v):
+    for value in range(spec[VALUES]):
         base = start + value * cap
         for i in range(size, at, -1):
             floats[base + i] = floats[base + i - 1]
-        floats[base + at] = values[value, row] + 0.0  # no negative zeros
+        floats[base + at] = values[value, row] + 0.0
     ints[SIZE] = size + 1
-    if at < size:
-        for window in range(w):
-            lo, hi = ints[FOLD_HEAD + window], ints[FOLD_HEAD + w + window]
-            inside = lo <= at < hi
-            if at < lo:
-                ints[FOLD_HEAD + window] = lo + 1
-            if at < hi:
-                ints[FOLD_HEAD + w + window] = hi + 1
-                spec_row = SPEC_HEAD + window * WINDOW_WIDTH
-                for wedge in range(spec[spec_row + W_WEDGE], spec[spec_row + W_WEDGE_END]):
-                    wedge_insert(spec, ints, floats, wedge, at, inside)
-            if inside:
-                failed = _shift(spec, ints, floats, window, at, 1, -1)
-                if failed >= 0:
-                    ints, floats = _widened(spec, ints, floats, window, at, 1, failed)
+    for window in range(w):
+        lo, hi = ints[FOLD_HEAD + window], ints[FOLD_HEAD + w + window]
+        if at < lo:
+            ints[FOLD_HEAD + window] = lo + 1
+        if at < hi:
+            ints[FOLD_HEAD + w + window] = hi + 1
+            spec_row = SPEC_HEAD + window * WINDOW_WIDTH
+            for wedge in range(spec[spec_row + W_WEDGE], spec[spec_row + W_WEDGE_END]):
+                wedge_insert(spec, ints, floats, wedge, at, lo <= at)
+            if lo <= at and _shift(spec, ints, floats, window, at, at + 1, 1) == at:
+                ints, floats = widened(spec, ints, floats)
+                _shift(spec, ints, floats, window, at, at + 1, 1)
     return ints, floats
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def kill(spec: Ints, ints: Ints, floats: Floats, event: int, known: int, seq: int) -> Fold:
     """The fact (event, known, seq) is visible no more; one that no window needed any longer is simply not there."""
     cap, size = ints[CAP], ints[SIZE]
@@ -269,10 +312,9 @@ def kill(spec: Ints, ints: Ints, floats: Floats, event: int, known: int, seq: in
         return ints, floats
     for window in range(w):
         lo, hi = ints[FOLD_HEAD + window], ints[FOLD_HEAD + w + window]
-        if lo <= at < hi:
-            failed = _shift(spec, ints, floats, window, at, -1, -1)
-            if failed >= 0:
-                ints, floats = _widened(spec, ints, floats, window, at, -1, failed)
+        if lo <= at < hi and _shift(spec, ints, floats, window, at, at + 1, -1) == at:
+            ints, floats = widened(spec, ints, floats)
+            _shift(spec, ints, floats, window, at, at + 1, -1)
         if at < hi:
             row = SPEC_HEAD + window * WINDOW_WIDTH
             for wedge in range(spec[row + W_WEDGE], spec[row + W_WEDGE_END]):
@@ -292,7 +334,7 @@ def kill(spec: Ints, ints: Ints, floats: Floats, event: int, known: int, seq: in
     return ints, floats
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def before(spec: Ints, ints: Ints, moment: int) -> int:
     """How many of the facts kept, from the first slot on, have an event time before `moment`."""
     fixed = fixed_length(spec)
@@ -306,7 +348,7 @@ def before(spec: Ints, ints: Ints, moment: int) -> int:
     return int(low)
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def bounds(spec: Ints, window: int, now: int) -> tuple[int, int]:
     """The window at `now`: facts with ``lo <= event < hi``."""
     row = SPEC_HEAD + window * WINDOW_WIDTH
@@ -331,45 +373,43 @@ def bounds(spec: Ints, window: int, now: int) -> tuple[int, int]:
     return lo, now - spec[row + W_HI]
 
 
-@njit(cache=True, nogil=True)
-def advance(spec: Ints, ints: Ints, floats: Floats, now: int) -> Fold:
-    """Time moves to `now`, never back: facts leave and enter the windows, what nothing needs is let go.
-
-    Moving again to the same moment takes in what was pushed since.
-    """
-    if now < ints[NOW]:
-        return ints, floats
+@compiled
+def _advance(spec: Ints, ints: Ints, floats: Floats, now: int) -> bool:
+    """Move to `now` as far as two doubles hold the sums; False where they do not: make the fold wide and go on."""
     ints[NOW] = now
-    w, m, size = spec[WINDOWS], spec[WEDGES], ints[SIZE]
-    fixed, heads = fixed_length(spec), wedge_heads(spec)
+    w, m, size, cap = spec[WINDOWS], spec[WEDGES], ints[SIZE], ints[CAP]
+    fixed, heads = spec[FIXED], spec[WEDGE_HEADS]
     keep = size
     for window in range(w):
         first, last = bounds(spec, window, now)
         lo, hi = ints[FOLD_HEAD + window], ints[FOLD_HEAD + w + window]
         row = SPEC_HEAD + window * WINDOW_WIDTH
-        while lo < size and ints[fixed + lo] < first:
-            if lo < hi:
-                failed = _shift(spec, ints, floats, window, lo, -1, -1)
-                if failed >= 0:
-                    ints, floats = _widened(spec, ints, floats, window, lo, -1, failed)
-            lo += 1
+        leaving = lo
+        while leaving < size and ints[fixed + leaving] < first:
+            leaving += 1
+        if lo < hi:
+            reached = _shift(spec, ints, floats, window, lo, min(leaving, hi), -1)
+            if reached < min(leaving, hi):
+                ints[FOLD_HEAD + window] = reached
+                return False
+        lo = leaving
         hi = max(hi, lo)
-        cap = ints[CAP]
+        entering = hi
+        while entering < size and ints[fixed + entering] < last:
+            entering += 1
+        reached = _shift(spec, ints, floats, window, hi, entering, 1)
         for wedge in range(spec[row + W_WEDGE], spec[row + W_WEDGE_END]):
             base = fixed + (3 + wedge) * cap
             head, tail = ints[heads + wedge], ints[heads + m + wedge]
             while head < tail and ints[base + head] < lo:
                 head += 1
             ints[heads + wedge] = head
-        while hi < size and ints[fixed + hi] < last:
-            failed = _shift(spec, ints, floats, window, hi, 1, -1)
-            if failed >= 0:
-                ints, floats = _widened(spec, ints, floats, window, hi, 1, failed)
-            for wedge in range(spec[row + W_WEDGE], spec[row + W_WEDGE_END]):
-                wedge_append(spec, ints, floats, wedge, hi)
-            hi += 1
+            for position in range(hi, reached):
+                wedge_append(spec, ints, floats, wedge, position)
         ints[FOLD_HEAD + window] = lo
-        ints[FOLD_HEAD + w + window] = hi
+        ints[FOLD_HEAD + w + window] = reached
+        if reached < entering:
+            return False
         keep = min(keep, lo)
     retain = spec[RETAIN]
     if retain >= 0:
@@ -378,14 +418,16 @@ def advance(spec: Ints, ints: Ints, floats: Floats, now: int) -> Fold:
         elif w == 0:
             keep = min(keep, before(spec, ints, now - retain))
         ints[HEAD] = max(ints[HEAD], keep)
-    return ints, floats
+    return True
 
 
-@njit(cache=True, nogil=True)
-def feed(
-    spec: Ints, ints: Ints, floats: Floats, events: Ints, knowns: Ints, seqs: Ints, values: Floats, rows: Ints
-) -> Fold:
-    """Push the facts at `rows` one after another; `values` has shape (V, n)."""
-    for row in rows:
-        ints, floats = push(spec, ints, floats, events[row], knowns[row], seqs[row], values, row)
+@compiled
+def advance(spec: Ints, ints: Ints, floats: Floats, now: int) -> Fold:
+    """Time moves to `now`, never back: facts leave and enter the windows, what nothing needs is let go.
+
+    Moving again to the same moment takes in what was pushed since.
+    """
+    if now >= ints[NOW] and not _advance(spec, ints, floats, now):
+        ints, floats = widened(spec, ints, floats)
+        _advance(spec, ints, floats, now)
     return ints, floats

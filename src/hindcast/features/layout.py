@@ -8,8 +8,8 @@ part of a window's state, and per output.
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
+from hindcast.features.compiled import compiled
 from hindcast.features.exact import DIGITS
 from hindcast.features.spans import FAR
 from hindcast.values import Floats, Ints
@@ -22,7 +22,8 @@ Fold = tuple[Ints, Floats]
 VALUES, WINDOWS, COUNTS, SUMS, WEDGES, OUTPUTS, CELLS = range(7)  # how many of each
 RETAIN, LATEST_KEPT, START = 7, 8, 9  # microseconds kept (-1: all); the newest too; when the table began to see
 WINDOW_AT, COUNT_AT, SUM_AT, WEDGE_AT, OUTPUT_AT = range(10, 15)  # where the rows of each begin
-SPEC_HEAD = 15
+FIXED, VALUE_AT, COUNT_BASE, INFINITE_BASE, WEDGE_HEADS = range(15, 20)  # where parts of a fold begin
+SPEC_HEAD = 20
 
 # a window: its kind, then by kind
 W_KIND, W_LO, W_HI, W_TILE, W_EDGES, W_EDGE_COUNT, W_BACK, W_GAP = range(8)
@@ -44,37 +45,37 @@ TOP, TOP_SHARE, COLLECTED = range(19, 22)
 
 # ---- fold.ints: a header, then lo[W] hi[W] count[C] infinite[2*S] head[M] tail[M]
 #                 event[cap] known[cap] seq[cap] wedge[M*cap], and digits[S*DIGITS] once doubles do not do
-#      fold.floats: high[S] low[S], value[V*cap]
+#      fold.floats: high[S] low[S] and both as they were before a fact was counted, value[V*cap]
 CAP, SIZE, HEAD, NOW, WIDE = range(5)
 FOLD_HEAD = 5
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def fixed_length(spec: Ints) -> int:
     """Length of the part of ``ints`` before the facts."""
-    return int(FOLD_HEAD + 2 * spec[WINDOWS] + spec[COUNTS] + 2 * spec[SUMS] + 2 * spec[WEDGES])
+    return int(spec[FIXED])
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def wedge_heads(spec: Ints) -> int:
     """Where the wedges' first entries stand in ``ints``; their last ones follow."""
-    return int(FOLD_HEAD + 2 * spec[WINDOWS] + spec[COUNTS] + 2 * spec[SUMS])
+    return int(spec[WEDGE_HEADS])
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def value_start(spec: Ints) -> int:
     """Where the facts' values begin in ``floats``."""
-    return int(2 * spec[SUMS])
+    return int(spec[VALUE_AT])
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def fold_lengths(spec: Ints, capacity: int, wide: int) -> tuple[int, int]:
     """Lengths of ``ints`` and ``floats`` of a fold with room for `capacity` facts."""
     ints = fixed_length(spec) + (3 + spec[WEDGES]) * capacity + (spec[SUMS] * DIGITS if wide else 0)
     return int(ints), int(value_start(spec) + spec[VALUES] * capacity)
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def new_fold(spec: Ints, capacity: int) -> Fold:
     """An empty fold with room for `capacity` facts: (ints, floats)."""
     length, floats = fold_lengths(spec, capacity, 0)

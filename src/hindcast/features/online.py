@@ -18,7 +18,7 @@ from hindcast.columns import Column, Frame, Kind
 from hindcast.errors import ConfigError, DataError, UnknownName
 from hindcast.facts.facts import Facts
 from hindcast.features import layout
-from hindcast.features.definitions import Transform
+from hindcast.features.definitions import Latest, Transform
 from hindcast.features.group import Group, Reading
 from hindcast.features.listed import collected_value, list_value
 from hindcast.features.plan import FanOut, FeaturePlan
@@ -99,6 +99,7 @@ class GroupState:
                 slot.column is not None
                 and not slot.present
                 and self.words[at] is None
+                and slot.column in frame
                 and frame[slot.column].kind == "text"
             ):
                 self.words[at] = Words()
@@ -195,7 +196,11 @@ class OnlineFeatures:
         A table that no feature reads is ignored; a fact that was pushed before changes nothing. O(1) per fact and
         group when facts come in order.
         """
-        if table not in self._of_table or not len(facts):
+        if table not in self._of_table:
+            return
+        for state in self._of_table[table]:
+            state.coders(facts.frame)  # what holds texts is known before a fact is visible
+        if not len(facts):
             return
         for lookup in self._lookups.values():
             lookup.push(table, facts)
@@ -236,24 +241,26 @@ class OnlineFeatures:
         order = np.lexsort((facts.seq, facts.known))
         if not np.array_equal(order, np.arange(n)):
             facts = facts.take(order)
-        enriched = {id(state): self._enriched(state, facts) for state in self._of_table[table]}
-        ids = [state.ids(enriched[id(state)]) for state in self._of_table[table]]
+        enriched = self._enriched(table, facts)
+        ids = [state.ids(made) for state, made in zip(self._of_table[table], enriched, strict=True)]
         push = ~facts.retract
         if table in self._versions:
-            counts = self._supersede(table, facts, ids) if self._versions[table] else self._settle(table, facts)
-            push &= counts
-        for state, places in zip(self._of_table[table], ids, strict=True):
-            self._feed(state, enriched[id(state)], places, push)
+            first = not self._versions[table] and not self._lookups
+            push &= self._settle(table, facts) if first else self._supersede(table, facts, ids)
+        for state, made, places in zip(self._of_table[table], enriched, ids, strict=True):
+            self._feed(state, made, places, push)
 
-    def _enriched(self, state: GroupState, facts: Facts) -> Facts:
-        """The facts with what was known about something else when they became known."""
-        if not state.group.lookups:
-            return facts
-        lookup = self._lookups[state.group.table.name, state.group.lookups]
-        found = lookup.read_many(
-            facts.frame.select(lookup.plan.request_columns), np.maximum(facts.known, lookup.now_us)
-        )
-        return replace(facts, frame=facts.frame.having(**dict(found)))
+    def _enriched(self, table: str, facts: Facts) -> list[Facts]:
+        """For each group: the facts, with what was known about something else when they became known."""
+        made: dict[tuple[Latest, ...], Facts] = {(): facts}
+        for state in self._of_table[table]:
+            lookups = state.group.lookups
+            if lookups not in made:
+                lookup = self._lookups[table, lookups]
+                asked = facts.frame.select(lookup.plan.request_columns)
+                found = lookup.read_many(asked, np.maximum(facts.known, lookup.now_us))
+                made[lookups] = replace(facts, frame=facts.frame.having(**dict(found)))
+        return [made[state.group.lookups] for state in self._of_table[table]]
 
     def _settle(self, table: str, facts: Facts) -> Bools:
         """The first facts of a keyed table: which count, being the newest of their key. Keeps rows, not versions."""
@@ -263,15 +270,6 @@ class OnlineFeatures:
         counts[list(versions.values())] = True
         self._versions[table] = dict(versions)
         read = dict.fromkeys(column for state in self._of_table[table] for _, column in state.group.by)
-        if any(state.group.lookups for state in self._of_table[table]):
-            kept = [self._enriched(state, facts) for state in self._of_table[table]]
-            places = [state.ids(facts) for state, facts in zip(self._of_table[table], kept, strict=True)]
-            for key, row in versions.items():
-                self._versions[table][key] = _Version(
-                    int(facts.known[row]), int(facts.seq[row]), int(facts.event[row]), bool(facts.retract[row]),
-                    tuple(int(place[row]) for place in places),
-                )  # fmt: skip
-            return counts
         self._loaded[table] = Facts(facts.event, facts.known, facts.seq, facts.retract, facts.frame.select(read))
         return counts
 

@@ -9,9 +9,9 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-from numba import njit
 
 from hindcast.columns import Column
+from hindcast.features.compiled import compiled
 from hindcast.features.kernel import advance, kill, push
 from hindcast.features.layout import CAP, FAR, NOW, WIDE, fold_lengths, new_fold
 from hindcast.features.read import collect, read
@@ -127,7 +127,7 @@ class _Table:
         return self._second.number(values, known)
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _slot(slots: np.ndarray, keys: np.ndarray, value: int) -> int:
     mask = len(slots) - 1
     at = np.int64((np.uint64(value) * np.uint64(0x9E3779B97F4A7C15)) >> np.uint64(22)) & mask
@@ -136,7 +136,7 @@ def _slot(slots: np.ndarray, keys: np.ndarray, value: int) -> int:
     return int(at)
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _numbered(
     slots: np.ndarray, keys: np.ndarray, count: int, values: np.ndarray, known: np.ndarray, ids: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, int]:
@@ -265,13 +265,13 @@ class Pool:
             self._ints, self._floats = _packed(self.spec, self._ints, self._floats, self._places, self._used)
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _view(spec: Ints, ints: Ints, floats: Floats, i: int, f: int) -> tuple[Ints, Floats]:
     a, b = fold_lengths(spec, ints[i + CAP], ints[i + WIDE])
     return ints[i : i + a], floats[f : f + b]
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _put(
     spec: Ints, ints: Ints, floats: Floats, places: Ints, used: Ints, entity: int, fold_ints: Ints, fold_floats: Floats
 ) -> tuple[Ints, Floats]:
@@ -297,7 +297,7 @@ def _put(
     return ints, floats
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _packed(spec: Ints, ints: Ints, floats: Floats, places: Ints, used: Ints) -> tuple[Ints, Floats]:
     room_ints, room_floats = max(1024, 2 * (used[0] - used[2])), max(1024, 2 * (used[1] - used[3]))
     new_ints, new_floats = np.empty(room_ints, dtype=np.int64), np.empty(room_floats, dtype=np.float64)
@@ -311,7 +311,7 @@ def _packed(spec: Ints, ints: Ints, floats: Floats, places: Ints, used: Ints) ->
     return new_ints, new_floats
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _push(
     spec: Ints,
     ints: Ints,
@@ -339,7 +339,7 @@ def _push(
     return ints, floats
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _feed(
     spec: Ints,
     ints: Ints,
@@ -361,7 +361,7 @@ def _feed(
     return ints, floats
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _kill(
     spec: Ints, ints: Ints, floats: Floats, places: Ints, used: Ints, entity: int, event: int, known: int, seq: int
 ) -> tuple[Ints, Floats]:
@@ -373,7 +373,7 @@ def _kill(
     return ints, floats
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _read(
     spec: Ints,
     ints: Ints,
@@ -402,7 +402,7 @@ def _read(
     return ints, floats
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _read_many(
     spec: Ints, ints: Ints, floats: Floats, places: Ints, used: Ints, ids: Ints, now: Ints, out: Floats
 ) -> tuple[Ints, Floats]:
@@ -412,7 +412,7 @@ def _read_many(
     return ints, floats
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _follow(
     spec: Ints,
     ints: Ints,

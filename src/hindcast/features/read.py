@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numba import njit
 
+from hindcast.features.compiled import compiled
 from hindcast.features.exact import (
     DIGITS,
     exact_add,
@@ -25,6 +25,7 @@ from hindcast.features.layout import (
     FAR,
     FOLD_HEAD,
     HEAD,
+    INFINITE_BASE,
     LATEST,
     MAX,
     MEAN,
@@ -71,7 +72,7 @@ from hindcast.values import Floats, Ints
 __all__ = ["collect", "read", "session_start"]
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def session_start(spec: Ints, ints: Ints, window: int) -> int:
     """The position at which a session window's facts begin; ``hi`` when it is empty."""
     lo, hi = ints[FOLD_HEAD + window], ints[FOLD_HEAD + spec[WINDOWS] + window]
@@ -83,7 +84,7 @@ def session_start(spec: Ints, ints: Ints, window: int) -> int:
     return int(at)
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _sum(spec: Ints, ints: Ints, floats: Floats, s: int, extra: float) -> tuple[float, float]:
     """A sum with one more term, in two doubles; the first is the sum rounded once."""
     infinite = FOLD_HEAD + 2 * spec[WINDOWS] + spec[COUNTS] + 2 * s
@@ -113,7 +114,7 @@ def _sum(spec: Ints, ints: Ints, floats: Floats, s: int, extra: float) -> tuple[
     return high, exact_read(digits)
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _product_sum(spec: Ints, ints: Ints, floats: Floats, s: int, own_values: Floats, own: bool) -> tuple[float, float]:
     """The sum of a product, or of a value, with the request's own fact if `own`."""
     at = spec[SUM_AT] + SUM_WIDTH * s
@@ -138,7 +139,7 @@ def _product_sum(spec: Ints, ints: Ints, floats: Floats, s: int, own_values: Flo
     return high, exact_read(digits)
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def read(
     spec: Ints, ints: Ints, floats: Floats, own: bool, own_event: int, own_values: Floats, out: Floats, ages: Ints
 ) -> None:
@@ -193,14 +194,14 @@ def read(
             seen = window
         if len(ages):
             ages[o] = now - ints[fixed + end - 1] if end > position else -1
+        if kind == COLLECTED:
+            continue  # it has no cell
         if last <= spec[START]:
             out[cell] = math.nan  # before the table was observed at all: not empty, unknown
             continue
         extra = own and not (first <= own_event < last)
         if extra and len(ages):
             ages[o] = 0
-        if kind == COLLECTED:
-            continue
         if walked or kind >= SCANNED:
             parameter = spec[row + O_PARAM : row + O_PARAM + 1].view(np.float64)[0]
             cells = out[cell : cell + spec[row + O_CELLS]]
@@ -230,7 +231,11 @@ def read(
                 per = spec[row + O_PARAM : row + O_PARAM + 1].view(np.float64)[0]
                 out[cell] = count / ((last - first) / per) if last > first else math.nan
         else:
-            high, low = _product_sum(spec, ints, floats, a, own_values, extra)
+            infinite = spec[INFINITE_BASE] + 2 * a
+            if extra or ints[WIDE] or ints[infinite] or ints[infinite + 1]:
+                high, low = _product_sum(spec, ints, floats, a, own_values, extra)
+            else:
+                high, low = floats[a], floats[spec[SUMS] + a]
             count = ints[counts + c]
             if extra and not math.isnan(own_values[spec[spec[COUNT_AT] + c]]):
                 count += 1
@@ -249,7 +254,7 @@ def read(
                 out[cell] = math.sqrt(variance) if kind == STD else variance
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def collect(spec: Ints, ints: Ints, floats: Floats, output: int) -> tuple[Floats, bool]:
     """A window's values that are not null, oldest first, for an output that is made from them; whether it was seen."""
     row = spec[OUTPUT_AT] + OUTPUT_WIDTH * output

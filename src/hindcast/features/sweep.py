@@ -1,16 +1,16 @@
 """Sweeps: every entity's facts and requests once, in order of time, for a stretch of entities.
 
 Entities are independent, so stretches of them go to threads, and the answers are the same whatever their number.
-Facts and requests come bucketed by entity, in the order in which they landed; a bucket that is not in order of known
-time is sorted here, while it is in the cache.
+Facts and requests come in buckets, one per entity, in the order in which they landed; a bucket that is not in order
+of known time is sorted here, while it is in the cache.
 """
 
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
-from hindcast.features.kernel import advance, clear, kill, new_fold, push
+from hindcast.features.compiled import compiled
+from hindcast.features.kernel import advance, append, clear, kill, new_fold, push
 from hindcast.features.layout import COLLECTED, FAR, O_KIND, OUTPUT_AT, OUTPUT_WIDTH, OUTPUTS
 from hindcast.features.read import collect, read
 from hindcast.values import Floats, Ints
@@ -21,47 +21,45 @@ Rows = np.ndarray
 """Row numbers, int32."""
 
 
-@njit(cache=True, nogil=True)
-def _sorted_rows(rows: Rows, first: int, last: int, moments: Ints, ties: Ints, keys: Ints, spare: Rows) -> None:
-    """Put ``rows[first:last]`` in order of (moment, tie, place), in place. `ties` empty: of (moment, place)."""
+@compiled
+def _ordered(moments: Ints, ties: Ints, first: int, last: int, keys: Ints, order: Rows) -> None:
+    """Write the order of ``moments[first:last]`` into `order`: by (moment, tie, place); `ties` may be empty."""
     n = last - first
-    if n < 2:
-        return
     rising = True
-    low = high = moments[rows[first]]
-    for i in range(first + 1, last):
-        now, then = moments[rows[i]], moments[rows[i - 1]]
-        if now < then or (len(ties) > 0 and now == then and ties[rows[i]] < ties[rows[i - 1]]):
+    low = high = moments[first] if n > 0 else np.int64(0)
+    for i in range(n):
+        order[i] = i
+        now = moments[first + i]
+        if i > 0 and now < moments[first + i - 1]:
             rising = False
         low, high = min(low, now), max(high, now)
-    if rising:
-        return
-    bits = 1
-    while (1 << bits) < n:
-        bits += 1
-    if high - low < np.int64(1) << (62 - bits):
-        for i in range(n):
-            keys[i] = ((moments[rows[first + i]] - low) << bits) | i
-        keys[:n].sort()
-        mask = (1 << bits) - 1
-        for i in range(n):
-            spare[i] = rows[first + (keys[i] & mask)]
-    else:
-        order = np.argsort(moments[rows[first:last]], kind="mergesort")
-        for i in range(n):
-            spare[i] = rows[first + order[i]]
-    for i in range(n):
-        rows[first + i] = spare[i]
+    if not rising:
+        bits = 1
+        while (1 << bits) < n:
+            bits += 1
+        if high - low < np.int64(1) << (62 - bits):
+            for i in range(n):
+                keys[i] = ((moments[first + i] - low) << bits) | i
+            keys[:n].sort()
+            mask = (1 << bits) - 1
+            for i in range(n):
+                order[i] = keys[i] & mask
+        else:
+            order[:n] = np.argsort(moments[first:last], kind="mergesort")
     if len(ties) > 0:
-        for i in range(first + 1, last):
-            row, j = rows[i], i - 1
-            while j >= first and moments[rows[j]] == moments[row] and ties[rows[j]] > ties[row]:
-                rows[j + 1] = rows[j]
+        for i in range(1, n):
+            at, j = order[i], i - 1
+            while (
+                j >= 0
+                and moments[first + order[j]] == moments[first + at]
+                and ties[first + order[j]] > ties[first + at]
+            ):
+                order[j + 1] = order[j]
                 j -= 1
-            rows[j + 1] = row
+            order[j + 1] = at
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _longest(starts: Ints, first: int, last: int) -> int:
     longest = 0
     for entity in range(first, last):
@@ -69,17 +67,17 @@ def _longest(starts: Ints, first: int, last: int) -> int:
     return longest
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def sweep_rows(
     first: int,
     last: int,
     fact_starts: Ints,
-    fact_rows: Rows,
     request_starts: Ints,
-    request_rows: Rows,
+    rows: Rows,
     events: Ints,
     knowns: Ints,
     seqs: Ints,
+    request_rows: Rows,
     as_of: Ints,
     ages: Ints,
     out: Rows,
@@ -91,29 +89,34 @@ def sweep_rows(
 
     Parameters
     ----------
-    seqs : int64 array, shape (facts,) or (0,)
-        Empty where rows are in order of sequence.
+    fact_starts, request_starts : int64 arrays, shape (entities + 1,)
+    rows, events, knowns, seqs : arrays, shape (facts,)
+        In buckets. `events` is empty where it equals `knowns`; `seqs` where rows are in order of sequence.
+    request_rows, as_of : arrays, shape (requests,)
+        In buckets.
     ages : int64 array, shape (variants,)
         The greatest age, or -1.
-    out : int32 array, shape (requests, variants)
+    out : int32 array, shape (variants, requests)
+        Written in place, by row of the request.
     """
     room = _longest(fact_starts, first, last)
-    keys, spare = np.empty(room, dtype=np.int64), np.empty(room, dtype=np.int32)
-    times, best = np.empty(room, dtype=np.int64), np.empty(room, dtype=np.int32)
+    keys, order = np.empty(room, dtype=np.int64), np.empty(room, dtype=np.int32)
+    times, happened, best = np.empty(room, np.int64), np.empty(room, np.int64), np.empty(room, np.int32)
     for entity in range(first, last):
         start, n = fact_starts[entity], fact_starts[entity + 1] - fact_starts[entity]
         if request_starts[entity] == request_starts[entity + 1]:
             continue
-        _sorted_rows(fact_rows, start, start + n, knowns, seqs, keys, spare)
+        _ordered(knowns, seqs, start, start + n, keys, order)
         for i in range(n):
-            row = fact_rows[start + i]
-            times[i] = knowns[row]
-            if i > 0 and events[row] < events[best[i - 1]]:
-                row = best[i - 1]
-            best[i] = row  # of equally new ones the later known, the later landed
+            at = start + order[i]
+            times[i] = knowns[at]
+            event = events[at] if len(events) > 0 else times[i]
+            if i > 0 and event < happened[i - 1]:  # of equally new ones the later known, the later landed
+                happened[i], best[i] = happened[i - 1], best[i - 1]
+            else:
+                happened[i], best[i] = event, rows[at]
         for r in range(request_starts[entity], request_starts[entity + 1]):
-            request = request_rows[r]
-            t = as_of[request]
+            t = as_of[r]
             low, high = 0, n
             while low < high:
                 middle = (low + high) // 2
@@ -121,28 +124,24 @@ def sweep_rows(
                     low = middle + 1
                 else:
                     high = middle
-            row = best[low - 1] if low > 0 else -1
             for variant in range(len(ages)):
-                old = row >= 0 and ages[variant] >= 0 and t - events[row] > ages[variant]
-                out[request, variant] = -1 if old else row
+                fresh = low > 0 and (ages[variant] < 0 or t - happened[low - 1] <= ages[variant])
+                out[variant, request_rows[r]] = best[low - 1] if fresh else -1
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def sweep(
     spec: Ints,
     first: int,
     last: int,
     fact_starts: Ints,
-    fact_rows: Rows,
     request_starts: Ints,
-    request_rows: Rows,
-    kill_starts: Ints,
-    kill_rows: Rows,
     events: Ints,
     knowns: Ints,
     seqs: Ints,
-    deads: Ints,
+    untils: Ints,
     values: Floats,
+    request_rows: Rows,
     as_of: Ints,
     own: bool,
     own_events: Ints,
@@ -154,12 +153,14 @@ def sweep(
 
     Parameters
     ----------
-    fact_starts, fact_rows : int64 array, shape (entities + 1,); int32 array, shape (f,)
-        Entity e's facts, as rows of `events` and so on; sorted here by (known time, sequence).
-    request_starts, request_rows : likewise; sorted here by as_of
-    kill_starts, kill_rows : likewise, the facts that are visible no more from ``deads[row]`` on; sorted here
-    seqs : int64 array, shape (facts,) or (0,)
-        Empty where rows are in order of sequence.
+    fact_starts, request_starts : int64 arrays, shape (entities + 1,)
+    events, knowns, seqs, untils : int64 arrays, shape (facts,)
+        In buckets. `events` is empty where it equals `knowns`, `seqs` where rows are in order of sequence, `untils`
+        where no fact is ever replaced; a fact is visible no more from its until on.
+    values : float64 array, shape (V, facts)
+        In buckets.
+    request_rows, as_of : arrays, shape (requests,)
+        In buckets.
     own : bool
         Whether the requests' own facts count; `own_events` has shape (requests,), `own_values` (V, requests).
     out : float64 array, shape (requests, CELLS)
@@ -170,37 +171,47 @@ def sweep(
     Returns
     -------
     float64 array
-        The collected values, entity by entity, request by request in `request_rows`, output by output.
+        The collected values, entity by entity, request by request in order of as_of, output by output.
     """
-    room = max(
-        _longest(fact_starts, first, last), _longest(request_starts, first, last), _longest(kill_starts, first, last)
-    )
-    keys, spare = np.empty(room, dtype=np.int64), np.empty(room, dtype=np.int32)
+    room = max(_longest(fact_starts, first, last), _longest(request_starts, first, last))
+    keys, order, asked = np.empty(room, np.int64), np.empty(room, np.int32), np.empty(room, np.int32)
+    deaths, dying, dead = np.empty(room, np.int32), np.empty(room, np.int64), np.empty(room, np.int32)
+    ties = np.empty(room, np.int64)
     ints, floats = new_fold(spec, 64)
     mine = np.empty(len(own_values), dtype=np.float64)
     no_ages, no_ties = np.empty(0, dtype=np.int64), np.empty(0, dtype=np.int64)
     collected, filled = np.empty(0, dtype=np.float64), 0
     for entity in range(first, last):
-        if request_starts[entity] == request_starts[entity + 1]:
+        start, n = fact_starts[entity], fact_starts[entity + 1] - fact_starts[entity]
+        asking, requests = request_starts[entity], request_starts[entity + 1] - request_starts[entity]
+        if requests == 0:
             continue
-        f, f_stop = fact_starts[entity], fact_starts[entity + 1]
-        k, k_stop = kill_starts[entity], kill_starts[entity + 1]
-        _sorted_rows(fact_rows, f, f_stop, knowns, seqs, keys, spare)
-        _sorted_rows(kill_rows, k, k_stop, deads, seqs, keys, spare)
-        _sorted_rows(request_rows, request_starts[entity], request_starts[entity + 1], as_of, no_ties, keys, spare)
+        _ordered(knowns, seqs, start, start + n, keys, order)
+        _ordered(as_of, no_ties, asking, asking + requests, keys, asked)
+        deathly = 0
+        if len(untils) > 0:
+            for i in range(n):
+                if untils[start + i] < FAR:
+                    deaths[deathly], dying[deathly] = i, untils[start + i]
+                    ties[deathly] = seqs[start + i] if len(seqs) > 0 else start + i
+                    deathly += 1
+            _ordered(dying, ties, 0, deathly, keys, dead)
         clear(spec, ints, floats)
-        for r in range(request_starts[entity], request_starts[entity + 1]):
-            request = request_rows[r]
-            t = as_of[request]
-            while f < f_stop and knowns[fact_rows[f]] < t:
-                row = fact_rows[f]
-                seq = seqs[row] if len(seqs) > 0 else row
-                ints, floats = push(spec, ints, floats, events[row], knowns[row], seq, values, row)
+        f = k = 0
+        for r in range(requests):
+            t = as_of[asking + asked[r]]
+            request = request_rows[asking + asked[r]]
+            while f < n and knowns[start + order[f]] < t:
+                at = start + order[f]
+                event = events[at] if len(events) > 0 else knowns[at]
+                seq = seqs[at] if len(seqs) > 0 else at
+                if not append(spec, ints, floats, event, knowns[at], seq, values, at):
+                    ints, floats = push(spec, ints, floats, event, knowns[at], seq, values, at)
                 f += 1
-            while k < k_stop and deads[kill_rows[k]] < t:
-                row = kill_rows[k]
-                seq = seqs[row] if len(seqs) > 0 else row
-                ints, floats = kill(spec, ints, floats, events[row], knowns[row], seq)
+            while k < deathly and dying[dead[k]] < t:
+                at = start + deaths[dead[k]]
+                event = events[at] if len(events) > 0 else knowns[at]
+                ints, floats = kill(spec, ints, floats, event, knowns[at], seqs[at] if len(seqs) > 0 else at)
                 k += 1
             ints, floats = advance(spec, ints, floats, t)
             own_event = FAR
@@ -210,7 +221,7 @@ def sweep(
                     mine[value] = own_values[value, request]
             read(spec, ints, floats, own, own_event, mine, out[request], no_ages)
             if lengths.shape[1] > 0:
-                at = 0
+                output = 0
                 for o in range(spec[OUTPUTS]):
                     if spec[spec[OUTPUT_AT] + OUTPUT_WIDTH * o + O_KIND] == COLLECTED:
                         xs, seen = collect(spec, ints, floats, o)
@@ -220,12 +231,16 @@ def sweep(
                             collected = more
                         collected[filled : filled + len(xs)] = xs
                         filled += len(xs)
-                        lengths[request, at] = len(xs) if seen else -1
-                        at += 1
+                        lengths[request, output] = len(xs) if seen else -1
+                        output += 1
+        for r in range(requests):  # the order in which they were collected
+            keys[r] = request_rows[asking + asked[r]]
+        for r in range(requests):
+            request_rows[asking + r] = keys[r]
     return collected[:filled]
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def gather(values: Floats, rows: Rows, first: int, last: int, out: Floats) -> None:
     """``out[i] = values[rows[i]]`` for first <= i < last, nan where the row is -1."""
     for i in range(first, last):

@@ -8,8 +8,8 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numba import njit
 
+from hindcast.features.compiled import compiled
 from hindcast.features.exact import (
     DIGITS,
     exact_add,
@@ -45,7 +45,7 @@ from hindcast.values import Floats, Ints
 __all__ = ["exact_pair", "walk"]
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def exact_pair(xs: Floats, factors: Floats) -> tuple[float, float]:
     """The exact sum of ``xs * factors`` in two doubles (`factors` empty: of xs); the first is the sum rounded once."""
     high = low = 0.0
@@ -77,7 +77,7 @@ def exact_pair(xs: Floats, factors: Floats) -> tuple[float, float]:
     return high, exact_read(digits)
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _table(xs: Floats) -> tuple[Ints, Ints, Ints]:
     """Different values: for each the index of its last occurrence, how often it occurs; and how many there are."""
     size = 4
@@ -100,7 +100,7 @@ def _table(xs: Floats) -> tuple[Ints, Ints, Ints]:
     return last[:found], counts[:found], np.array([found])
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _top(xs: Floats, share: bool, cells: Floats) -> None:
     """The most frequent values, of equally frequent ones the last seen first, or their shares."""
     last, counts, _ = _table(xs)
@@ -118,7 +118,7 @@ def _top(xs: Floats, share: bool, cells: Floats) -> None:
     cells[0] = float(taken)
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _quantile(xs: Floats, q: float) -> float:
     n = len(xs)
     if n == 0:
@@ -132,9 +132,11 @@ def _quantile(xs: Floats, q: float) -> float:
     return float(low if h == i or low == high else low + (h - i) * (high - low))
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _decayed(kind: int, xs: Floats, events: Ints, now: int, half_life: float) -> float:
     total = weight = 0.0
+    if kind == DECAYED_MEAN and len(xs) > 0:
+        now = events[-1]  # the common factor cancels, and may be too small for a float
     for i in range(len(xs)):
         share = 2.0 ** (-(now - events[i]) / half_life)
         total += share * xs[i]
@@ -146,7 +148,7 @@ def _decayed(kind: int, xs: Floats, events: Ints, now: int, half_life: float) ->
     return total / weight if len(xs) > 0 else math.nan
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def walk(
     kind: int,
     values: Floats,

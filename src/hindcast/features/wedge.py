@@ -9,15 +9,14 @@ from __future__ import annotations
 
 import math
 
-from numba import njit
-
+from hindcast.features.compiled import compiled
 from hindcast.features.layout import CAP, WEDGE_AT, WEDGE_WIDTH, WEDGES, fixed_length, value_start, wedge_heads
 from hindcast.values import Floats, Ints
 
 __all__ = ["wedge_append", "wedge_insert", "wedge_remove"]
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def wedge_append(spec: Ints, ints: Ints, floats: Floats, wedge: int, position: int) -> None:
     """The newest fact of a window takes its place at the end of a wedge; what it outdoes goes."""
     m, cap = spec[WEDGES], ints[CAP]
@@ -41,7 +40,7 @@ def wedge_append(spec: Ints, ints: Ints, floats: Floats, wedge: int, position: i
     ints[tails + wedge] = tail + 1
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _splice(spec: Ints, ints: Ints, wedge: int, start: int, stop: int, count: int) -> int:
     """Make room for `count` entries in place of entries start..stop of a wedge; gives where they start now."""
     m, cap = spec[WEDGES], ints[CAP]
@@ -65,7 +64,7 @@ def _splice(spec: Ints, ints: Ints, wedge: int, start: int, stop: int, count: in
     return int(start)
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _first_from(spec: Ints, ints: Ints, wedge: int, position: int) -> int:
     """The first entry of a wedge whose fact stands at `position` or later."""
     m, cap = spec[WEDGES], ints[CAP]
@@ -81,7 +80,7 @@ def _first_from(spec: Ints, ints: Ints, wedge: int, position: int) -> int:
     return int(low)
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def wedge_insert(spec: Ints, ints: Ints, floats: Floats, wedge: int, position: int, inside: bool) -> None:
     """A fact was inserted at `position` (those from there on moved up by one); `inside` the window or before it."""
     m, cap = spec[WEDGES], ints[CAP]
@@ -106,7 +105,7 @@ def wedge_insert(spec: Ints, ints: Ints, floats: Floats, wedge: int, position: i
     ints[base + start] = position
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def wedge_remove(spec: Ints, ints: Ints, floats: Floats, wedge: int, position: int, first: int) -> None:
     """The fact at `position` is about to go (those after it move down by one); `first` is the window's lo."""
     m, cap = spec[WEDGES], ints[CAP]
