@@ -14,7 +14,7 @@ from hindcast.facts import Facts, Lake, Table
 from hindcast.features.batch import answer
 from hindcast.features.budget import Budget
 from hindcast.features.bulk import answer_batches, answer_files
-from hindcast.features.graph import neighbours_mean
+from hindcast.features.graph import degree, neighbours_mean, shared_neighbours
 from hindcast.features.plan import FeaturePlan
 
 KEYED = Table("trips", key="id", event_time="at", known="seen", start="1970-01-01T00:00:00.000004Z")
@@ -184,7 +184,12 @@ def test_neighbours_are_looked_up_one_by_one():
     follows = Table("follows", key="edge", event_time="at", known="event")
     users = Table("users", key="user", event_time="at", known="event")
     plan = FeaturePlan.compile(
-        [neighbours_mean(follows, "a", "b", of=f.latest(users, "age", by="user"), by="reader"), f.request("reader")]
+        [
+            neighbours_mean(follows, "a", "b", of=f.latest(users, "age", by="user"), by="reader"),
+            f.request("reader"),
+            degree(follows, "a", "b", by="reader", over=["9us", "30us"]),
+            shared_neighbours(follows, "a", "b", between=("reader", "writer")),
+        ]
     )
     random = np.random.default_rng(5)
     people = np.array(["ann", "bob", "cat", "dan", "eve"], dtype=object)
@@ -207,7 +212,9 @@ def test_neighbours_are_looked_up_one_by_one():
             },
         ),
     }
-    requests = Frame.of({"reader": [*people, "nobody"] * 4, "as_of": random.integers(0, 60, 24)})
+    requests = Frame.of(
+        {"reader": [*people, "nobody"] * 4, "writer": [*people[::-1], None] * 4, "as_of": random.integers(0, 60, 24)}
+    )
     expected = answer(plan, facts, requests, requests["as_of"].values).to_arrow().to_pylist()
     for budget in (AMPLE, Budget(1 << 30, unit=1, chunk=1, parts=3)):
         batches = answer_batches(plan, facts, requests, memory=budget)
