@@ -34,7 +34,7 @@ from hindcast.features import (
 )
 from hindcast.features.backfill import BackfillReport, backfill
 from hindcast.features.batch import answer
-from hindcast.features.graph import Neighbours
+from hindcast.features.graph import neighbours_mean, shared_neighbours
 from hindcast.values import HOUR_US, Ints
 
 KEYED = Table("trips", key="id", event_time="at", known="seen", start="1970-01-01T00:00:00.000003Z")
@@ -64,7 +64,6 @@ def read(state):
 
 SMOOTHED = aggregate("smoothed", empty=(0.0,), add=add, read=read)
 SEEN = enrich(PLAIN, latest(KEYED, "word", "x", by="car", name="ride"))
-FRIENDS = window(PLAIN, "word", "members", over="6us", by="car", name="friends")
 
 POOL: list[Any] = [
     request("car", "place"),
@@ -87,7 +86,9 @@ POOL: list[Any] = [
     latest(PLAIN, "x", "place", by={"trips_word_by_car": "word"}, name="of_word"),
     window(SEEN, "ride_x_by_car", ["sum", "last"], over="9us", by={"car": "car"}, name="seen"),
     latest(SEEN, "ride_word_by_car", by="place", name="told"),
-    Neighbours("friends_x", FRIENDS, latest(KEYED, "x", by="word", name="of_friend")),
+    neighbours_mean(PLAIN, "car", "word", of=latest(KEYED, "x", by="word"), by="car", over="6us"),
+    shared_neighbours(PLAIN, "car", "word", between=("car", "other"), over="6us", name="both"),
+    window(KEYED, "x", ["sum", "count"], over="7us", by="car", closed="right", name="own"),
 ]
 
 
@@ -123,8 +124,10 @@ GRID = [(car, place, at) for car, place in [("a", 1), ("b", 2), ("b", None), (No
 
 def asked(rows: list[int]) -> tuple[Frame, Ints]:
     drawn = [GRID[row] for row in rows]
+    kinds = {"id": "integer", "car": "text", "other": "text", "place": "integer", "x": "number"}
     frame = Frame.of_rows(
-        [{"car": car, "place": place} for car, place, _ in drawn], {"car": "text", "place": "integer"}
+        [{"id": at % 3, "car": car, "other": "b", "place": place, "x": 0.5} for car, place, at in drawn],
+        kinds,  # type: ignore[arg-type]
     )
     return frame, np.array([at for *_, at in drawn], dtype=np.int64)
 
@@ -138,7 +141,7 @@ def plan_of(chosen: set[int]) -> FeaturePlan:
         needed.add(5)
     if needed & {12, 17}:
         needed.add(1)
-    return FeaturePlan.compile([POOL[at] for at in sorted(needed)])
+    return FeaturePlan.compile([POOL[at] for at in sorted(needed)], target=KEYED)
 
 
 def the_same(found: Frame, wanted: Frame) -> None:
