@@ -17,6 +17,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -28,6 +29,7 @@ import replay  # noqa: E402
 from features.checks import disagreements  # noqa: E402
 from features.environments import OWN, python_of  # noqa: E402
 from features.job import NAMES, Job, job_named  # noqa: E402
+from features.machine import machine  # noqa: E402
 from features.measure import ABSENT  # noqa: E402
 
 RESULTS = HERE / "results" / "features.jsonl"
@@ -90,7 +92,8 @@ def run(
                 del pythons[peer]
                 well = False
                 print(f"  {peer:18} FAILED: {error}", flush=True)
-    lines = [summary(found, load) for found in runs.values() if found]
+    where = {"load_before": load, "machine": machine(), "measured": datetime.now(UTC).date().isoformat()}
+    lines = [{**summary(found), **where} for found in runs.values() if found]
     show(lines)
     checks = {f"{line['peer']}#{at}": line["check"] for found in runs.values() for at, line in enumerate(found)}
     differing = disagreements(checks)
@@ -99,12 +102,12 @@ def run(
     return lines, well and not differing and bool(lines)
 
 
-def summary(found: list[dict[str, Any]], load: float) -> dict[str, Any]:
+def summary(found: list[dict[str, Any]]) -> dict[str, Any]:
     """A line of medians."""
     middle = {key: round(median(line[key] for line in found), 4) for key in MEDIANS if key in found[0]}
     whole = {key: int(value) if key.endswith("_mb") else value for key, value in middle.items()}
     seconds = [line["seconds"] for line in found]
-    last = {"repeat": len(found), "fastest": min(seconds), "slowest": max(seconds), "load_before": load}
+    last = {"repeat": len(found), "fastest": min(seconds), "slowest": max(seconds)}
     return {**found[0], **whole, **last}
 
 

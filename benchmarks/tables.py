@@ -65,7 +65,18 @@ def table(job: str, lines: Iterable[Line]) -> str:
             "version": line.get("versions", ""),
         }
         cells.append([said[column] for column in columns])
-    return "\n".join(f"| {' | '.join(row)} |" for row in cells) + "\n"
+    return "\n".join(f"| {' | '.join(row)} |" for row in cells) + "\n" + _circumstances(rows)
+
+
+def _circumstances(rows: list[Line]) -> str:
+    """When and where, for lines that say so, and how busy the machine was before."""
+    told = [line for line in rows if "machine" in line]
+    if not told:
+        return ""
+    days = sorted({line["measured"] for line in told})
+    places = sorted({line["machine"] for line in told})
+    load = max(line["load_before"] for line in told)
+    return f"\n{' and '.join(days)}, on {'; '.join(places)}; load of the machine before: {load} at most.\n"
 
 
 def _more(job: str) -> list[str]:
