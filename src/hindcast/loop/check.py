@@ -11,15 +11,18 @@ from dataclasses import replace
 import numpy as np
 
 from hindcast.columns import Frame
+from hindcast.errors import ArtifactError
 from hindcast.facts.facts import Facts
 from hindcast.features.batch import answer
 from hindcast.loop.history import History
+from hindcast.models import check_features, read
+from hindcast.registry import Registry
 from hindcast.system import System
 from hindcast.testing.laws import check_laws, same_values
 from hindcast.values import BEGINNING, Ints
 from hindcast.verdicts import Verdict
 
-__all__ = ["check"]
+__all__ = ["check", "check_models"]
 
 
 def check(system: System, history: History, facts: Mapping[str, Facts], *, sample: int = 500) -> list[Verdict]:
@@ -44,6 +47,23 @@ def check(system: System, history: History, facts: Mapping[str, Facts], *, sampl
     rows = np.sort(random.choice(len(history), min(sample, len(history)), replace=False))
     asked = history.spine.frame.take(rows)
     return [*laws, _naive(system, facts, asked, history.as_of[rows], history.features.take(rows))]
+
+
+def check_models(system: System, registry: Registry) -> Verdict:
+    """Whether every stored model is what the ledger says it is, and the champion fits the declared features."""
+    champion = registry.roles().champion
+    found = [(version.name, registry.folder(version.name)) for version in registry.versions() if version.folder]
+    for name, folder in found:
+        try:
+            manifest = read(folder)
+        except ArtifactError as error:
+            return Verdict.failed("models", f"{name}: {error}")
+        if name == champion:
+            try:
+                check_features(name, system.plan, **manifest.trained_on)
+            except ArtifactError as error:
+                return Verdict.failed("models", f"the champion cannot serve: {error}")
+    return Verdict.passed("models", f"{len(found)} stored models have the bytes they were stored with")
 
 
 def _naive(system: System, facts: Mapping[str, Facts], requests: Frame, as_of: Ints, truth: Frame) -> Verdict:
