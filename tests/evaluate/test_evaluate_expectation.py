@@ -12,13 +12,13 @@ from hindcast.columns import Frame
 from hindcast.errors import ConfigError, DataError, UnknownName
 from hindcast.values import HOUR_US, canonical
 
-HOURS = np.array([1.0, 5.0, 6.0, 7.0, np.nan]) * HOUR_US
+HOURS = np.array([1.0, 5.0, 6.0, 7.0, np.inf, np.nan]) * HOUR_US
 
 
-def test_a_fact_of_exactly_the_age_is_fresh_and_no_fact_is_not():
-    met, judged = hc.fresh("weather", "6h").rows(Frame({}, 5), {"weather": HOURS})
-    assert met.tolist() == [True, True, True, False, False]
-    assert judged.all()
+def test_a_fact_of_exactly_the_age_is_fresh_none_is_not_and_one_not_measured_is_not_judged():
+    met, judged = hc.fresh("weather", "6h").rows(Frame({}, 6), {"weather": HOURS})
+    assert met.tolist() == [True, True, True, False, False, False]
+    assert judged.tolist() == [True, True, True, True, True, False]
 
 
 def test_an_age_that_was_not_measured_is_unknown():
@@ -90,7 +90,7 @@ def test_wrong_declarations_and_wrong_lengths_are_refused():
             wrong()
     with pytest.raises(ConfigError, match="not well formed"):
         hc.holds("x >")
-    with pytest.raises(DataError, match="3000 rows of features but 5 of ages of weather"):
+    with pytest.raises(DataError, match="3000 rows of features but 6 of ages of weather"):
         evidence(ages={"weather": HOURS})
     with pytest.raises(UnknownName):
         hc.present("wrod").rows(Frame.of({"word": ["a"]}), {})

@@ -49,7 +49,15 @@ class Expectation(Protocol):
         ...
 
     def rows(self, features: Frame, ages: Mapping[str, Floats]) -> tuple[Bools, Bools]:
-        """Which rows meet it, and which could be judged; bool, shape (n,) each."""
+        """Which rows meet it, and which could be judged; bool, shape (n,) each.
+
+        Parameters
+        ----------
+        features : Frame, n rows
+        ages : mapping of str to float array, shape (n,)
+            Microseconds since the newest fact behind a feature, or of a table: infinite without a fact, NaN where it
+            was not measured.
+        """
         ...
 
     def judge(self, evidence: Evidence) -> Verdict: ...
@@ -112,11 +120,9 @@ class Fresh:
         return {"gate": "fresh", "place": self.place, "max_age_us": self.max_age_us, "share": self.share}
 
     def rows(self, features: Frame, ages: Mapping[str, Floats]) -> tuple[Bools, Bools]:
-        """Rows whose newest fact is young enough; none can be judged where no age was measured."""
-        if self.place not in ages:
-            return np.zeros(len(features), dtype=np.bool_), np.zeros(len(features), dtype=np.bool_)
-        met: Bools = ages[self.place] <= self.max_age_us
-        return met, np.ones(len(features), dtype=np.bool_)
+        """Rows whose newest fact is young enough, and rows whose age was measured."""
+        age = ages.get(self.place, np.full(len(features), np.nan))
+        return age <= self.max_age_us, ~np.isnan(age)
 
     def judge(self, evidence: Evidence) -> Verdict:
         if self.place not in evidence.ages:

@@ -59,7 +59,8 @@ class Evidence:
     size_bytes : int, optional
         The size of the stored model; counted from its files when left out.
     ages : mapping of str to float array, shape (n,)
-        Microseconds since the newest fact behind a feature, or of a table; NaN without one.
+        Microseconds since the newest fact behind a feature, or of a table; infinite without one, NaN where not
+        measured.
     """
 
     model: Model

@@ -29,7 +29,7 @@ from hindcast.values import NEVER, Bools, Floats, Ints
 if TYPE_CHECKING:
     from hindcast.features.backfill import BackfillReport
 
-__all__ = ["History", "Progress"]
+__all__ = ["Aging", "History", "Progress"]
 
 Aging = Callable[[Frame, Ints], Mapping[str, Floats]]
 Progress = Callable[[str, int, int], None]
@@ -127,7 +127,10 @@ class History:
 
     @cached_property
     def ages(self) -> Mapping[str, Floats]:
-        """Microseconds since the newest fact at each request, by feature or table that is expected to be fresh."""
+        """Microseconds since the newest fact at each request, by feature or table that is expected to be fresh.
+
+        Infinite without a fact, NaN where nothing was looked up.
+        """
         return {} if self.aging is None else self.aging(self.spine.frame, self.as_of)
 
     @property
@@ -179,6 +182,7 @@ def _aging(system: System, facts: Mapping[str, Facts], threads: int) -> Aging | 
     def aged(requests: Frame, as_of: Ints) -> Mapping[str, Floats]:
         from hindcast.features.ages import ages
 
-        return ages(system.plan, facts, requests, as_of, of=places, threads=threads)
+        found = ages(system.plan, facts, requests, as_of, of=places, threads=threads)
+        return {name: np.where(np.isnan(age), np.inf, age) for name, age in found.items()}
 
     return aged

@@ -6,7 +6,7 @@ by the columns that the target's label is joined on, which callers send with it.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -16,12 +16,12 @@ from numpy.typing import NDArray
 from hindcast.columns import Column, Frame
 from hindcast.facts.facts import Facts
 from hindcast.features.entities import joint_codes
-from hindcast.loop.history import History
+from hindcast.loop.history import Aging, History
 from hindcast.loop.trainer import Trained, Trainer
 from hindcast.models import Model
 from hindcast.models.baselines import LAST_LABEL
 from hindcast.registry import Roles
-from hindcast.values import NEVER, Bools, Floats
+from hindcast.values import NEVER, Bools, Floats, Ints
 
 __all__ = ["LiveTrainer", "LiveWorld", "logged_history"]
 
@@ -86,7 +86,18 @@ def logged_history(history: History, log: Facts) -> History:
         counts={"requests": n, "labelled": int(known.sum()), "unlabelled": 0, "censored": int((~known).sum())},
     )
     inputs = table.having(**{LAST_LABEL: Column("number", logged.last_label())})
-    return History(system, logged, table, inputs, history.fingerprints, history.rows, history.aging)
+    aging = None if history.aging is None else _looked_up(history.aging, log)
+    return History(system, logged, table, inputs, history.fingerprints, history.rows, aging)
+
+
+def _looked_up(aging: Aging, log: Facts) -> Aging:
+    """Ages, not measured where the caller gave the features."""
+    given = log.frame["given"].floats() == 1 if "given" in log.frame else np.zeros(len(log), dtype=np.bool_)
+
+    def aged(requests: Frame, as_of: Ints) -> Mapping[str, Floats]:
+        return {name: np.where(given, np.nan, age) for name, age in aging(requests, as_of).items()}
+
+    return aged
 
 
 class LiveWorld:

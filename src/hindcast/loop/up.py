@@ -18,11 +18,12 @@ from hindcast.errors import HindcastError, StateError
 from hindcast.facts.facts import Facts
 from hindcast.facts.lake import Lake
 from hindcast.journal import Home
+from hindcast.loop.catalogue import declare_features
 from hindcast.loop.history import History
 from hindcast.loop.live import LiveTrainer, LiveWorld
 from hindcast.loop.loop import Loop
 from hindcast.loop.trainer import Trainer
-from hindcast.models import load_model
+from hindcast.models import Model, check_features, disagreement, load_model, read
 from hindcast.registry import Registry
 from hindcast.serve.prediction_log import prediction_table
 from hindcast.system import System
@@ -90,24 +91,46 @@ def run_up(assembly: Assembled, *, host: str, port: int, token: str | None) -> N
 
 
 def open_loop(assembly: Assembled) -> Loop:
-    """The loop as the ledger left it, over the prediction log."""
+    """The loop as the ledger left it, over the prediction log.
+
+    Raises
+    ------
+    ArtifactError
+        When the champion, or the challenger, was trained on features that mean something else now.
+    """
     system = assembly.system
     registry: Any = assembly.standing_registry()
-    functions = assembly.functions()
-    models = {v.name: load_model(registry.folder(v.name), functions=functions) for v in registry.versions() if v.folder}
+    declare_features(system, registry, assembly.clock.now_us())
+    models = _models(assembly, registry)
     name = prediction_table(system.target.name).name
 
-    def read() -> tuple[History, Facts]:
+    def look() -> tuple[History, Facts]:
         facts = assembly.facts()
         fingerprints = {table: assembly.lake.fingerprint(table) for table in sorted(system.tables)}
         log = assembly.lake.facts(name) if name in assembly.lake.tables() else _no_log()
         return History.build(system, facts, fingerprints, kept=assembly.home.cache / "features"), log
 
-    world = LiveWorld(read, models)
+    world = LiveWorld(look, models)
     trainer = LiveTrainer(world, lambda history: Trainer(history, assembly.home.cache))
     loop = Loop(system, world, trainer, registry, policy("renewed"))
     loop.resume(assembly.clock.now_us())
     return loop
+
+
+def _models(assembly: Assembled, registry: Registry) -> dict[str, Model]:
+    """The models that still fit the declared features, by version; those with a role must."""
+    plan, functions, roles = assembly.system.plan, assembly.functions(), registry.roles()
+    found = {}
+    for version in registry.versions():
+        if not version.folder:
+            continue
+        folder = registry.folder(version.name)
+        trained_on = read(folder).trained_on
+        if version.name in (roles.champion, roles.challenger):
+            check_features(version.name, plan, **trained_on)
+        if not disagreement(plan, **trained_on):
+            found[version.name] = load_model(folder, functions=functions)
+    return found
 
 
 def _no_log() -> Facts:

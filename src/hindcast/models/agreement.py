@@ -7,11 +7,12 @@ that it never read, do not disturb it.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from hindcast.errors import ArtifactError
-from hindcast.features import meaning
-from hindcast.features.plan import FeaturePlan
+
+if TYPE_CHECKING:
+    from hindcast.features.plan import FeaturePlan
 
 __all__ = ["check_features", "disagreement"]
 
@@ -38,6 +39,8 @@ def disagreement(plan: FeaturePlan, *, identity: str, meanings: Mapping[str, Any
             f"was trained on features {identity or 'unknown'}, the system declares {plan.identity}: the same names may "
             "mean something else"
         )
+    from hindcast.features import meaning  # compiles; a model alone answers without it
+
     now = meaning.meanings(plan)
     found = meaning.changes(meanings, now)
     read = dict.fromkeys(inputs)

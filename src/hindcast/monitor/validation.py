@@ -107,7 +107,8 @@ class ValidationMonitor:
         features : Frame, n rows
         as_of : int64 array, shape (n,)
         ages : mapping of str to float array, shape (n,)
-            Microseconds since the newest fact, of what is expected to be fresh.
+            Microseconds since the newest fact, of what is expected to be fresh: infinite without one, NaN where not
+            measured.
         """
         as_of = np.asarray(as_of, dtype=np.int64)
         if as_of.shape != (len(features),):
