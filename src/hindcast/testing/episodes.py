@@ -202,6 +202,8 @@ def assert_agreement(features: Subject, episode: Episode, *, target: Table | Non
     waiting = {name: random.permutation(len(f)) for name, f in facts.items()}
     for at in np.argsort(as_of, kind="stable").tolist():
         t = int(as_of[at])
+        if random.random() < 0.3:  # another request: what comes now comes late
+            online.read(rows[at], t, requests.kinds)
         for name in random.permutation(sorted(waiting)).tolist():
             rest = waiting[name]
             due = (facts[name].known[rest] < t) | (random.random(len(rest)) < 0.3)

@@ -304,11 +304,13 @@ def _counted_once(case: _Case) -> Verdict:
 
 
 def _delivered(case: _Case, again: Callable[[list[Facts]], list[Facts]]) -> str | None:
-    """Feed facts shuffled, in batches of any size, many of them long before they are known; what goes wrong."""
+    """Feed facts shuffled, in batches of any size, some long before they are known and some after; what goes wrong."""
     online, rest = _started(case, lambda facts: facts.take(case.random.permutation(len(facts))))
     early = {table: case.random.random(len(facts)) < 0.3 for table, facts in rest.items()}
     delivered = {table: np.zeros(len(facts), dtype=np.bool_) for table, facts in rest.items()}
     for row in range(len(case.as_of)):
+        if case.random.random() < 0.3:  # another request: what comes now comes late
+            _read_wrong(case, online, row, case.requests.kinds)
         for table, facts in rest.items():
             due = np.flatnonzero(~delivered[table] & ((facts.known < case.as_of[row]) | early[table]))
             delivered[table][due] = True

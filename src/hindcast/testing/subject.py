@@ -42,12 +42,15 @@ def facts_of(plan: FeaturePlan, given: Any) -> dict[str, Facts]:
         When it is not clear which table rows are of; for a table or column nobody knows; for a row that is no fact.
     """
     if not isinstance(given, Mapping):
-        if len(plan.tables) != 1:
+        if not len(given):
+            given = {}
+        elif len(plan.tables) != 1:
             raise ConfigError(
                 f"the features read {len(plan.tables)} tables ({', '.join(sorted(plan.tables))}); give their facts by "
                 "name, such as given(features, {'trips': [...], 'drivers': [...]})."
             )
-        given = {next(iter(plan.tables)): given}
+        else:
+            given = {next(iter(plan.tables)): given}
     named = {key.name if isinstance(key, Table) else key: rows for key, rows in given.items()}
     for name, rows in named.items():
         if name not in plan.tables and not isinstance(
