@@ -344,6 +344,9 @@ def test_a_column_that_changed_its_kind_makes_what_reads_it_stale(tmp_path: Path
 def test_marks_stand_for_all_facts_of_a_table(tmp_path: Path) -> None:
     plan = FeaturePlan.compile([NEWEST])
     backfill(plan, rides(), ASKED, AS_OF, tmp_path, marks={"rides": "one"})
+    before = (tmp_path / "manifest.json").read_bytes()
+    assert backfill(plan, rides(), ASKED, AS_OF, tmp_path)[1].cells == 0
+    assert (tmp_path / "manifest.json").read_bytes() == before  # a mark is not forgotten for want of one
     _, report = backfill(plan, rides((900, "b", 10.25, 10.75, False)), ASKED, AS_OF, tmp_path, marks={"rides": "one"})
     assert report.cells == 0  # believed
     _, report = backfill(plan, rides((900, "b", 10.25, 10.75, False)), ASKED, AS_OF, tmp_path, marks={"rides": "two"})

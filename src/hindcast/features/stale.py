@@ -148,10 +148,14 @@ class Judge:
     def watermark(self, table: str, columns: tuple[str, ...], entry: Entry | None) -> Watermark:
         """How far a table has landed, for one who reads `columns` and was kept in `entry` before."""
         mark, seq = self.marks.get(table), self.facts[table].seq
-        if entry is not None and mark is not None and entry.tables[table].mark == mark:
-            return entry.tables[table]
+        before = None if entry is None else entry.tables[table]
+        if before is not None and self._is_marked(table, before):
+            return before
         last = int(seq[-1]) if len(seq) else -1
-        return Watermark(last, self._contents.upto(table, columns, last), mark)
+        content = self._contents.upto(table, columns, last)
+        if mark is None and before is not None and (before.seq, before.content) == (last, content):
+            return before  # with the mark it had: it stands for the same facts
+        return Watermark(last, content, mark)
 
     # ---- facts ------------------------------------------------------------------------------------------
 
