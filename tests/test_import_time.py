@@ -10,6 +10,7 @@ import pytest
 HEAVY = {
     "numba", "llvmlite", "pyarrow", "deltalake", "scipy", "sklearn", "lightgbm", "pandas", "polars", "sqlalchemy",
     "starlette", "uvicorn", "plotly", "rich", "narwhals", "prometheus_client", "matplotlib",
+    "lmdb", "redis",
 }  # fmt: skip
 
 COUNT = """

@@ -95,6 +95,7 @@ def check(store: OnlineStore) -> int:
     return mark
 
 
+@pytest.mark.slow
 @pytest.mark.service
 @pytest.mark.parametrize("kind", ["lmdb", "redis"])
 def test_a_killed_writer_leaves_a_prefix_and_the_next_one_goes_on(kind, tmp_path, request):
