@@ -200,7 +200,7 @@ class Column:
         return result
 
     def array(self) -> NDArray[Any]:
-        """What a row transform sees: float64 with NaN for null; int64 for times without null; objects for text and list."""
+        """What a row transform sees: float64, NaN for null; int64 for times without null; objects for text and list."""
         if self.kind in ("text", "list"):
             return self.objects()
         if self.kind == "time" and self.valid is None:

@@ -26,12 +26,12 @@ import numpy as np
 
 from hindcast.features.compiled import compiled, inlined
 from hindcast.features.exact import DIGITS, exact_add, pair_add, two_product
+from hindcast.features.fold import Fold, fixed_length, fold_lengths, new_fold, value_start, wedge_heads
 from hindcast.features.layout import (
     CALENDAR,
     CAP,
     COUNT_AT,
     COUNT_BASE,
-    FAR,
     FIXED,
     FOLD_HEAD,
     HEAD,
@@ -64,13 +64,8 @@ from hindcast.features.layout import (
     WIDE,
     WINDOW_WIDTH,
     WINDOWS,
-    Fold,
-    fixed_length,
-    fold_lengths,
-    new_fold,
-    value_start,
-    wedge_heads,
 )
+from hindcast.features.spans import FAR
 from hindcast.features.wedge import wedge_append, wedge_insert, wedge_remove
 from hindcast.values import Floats, Ints
 

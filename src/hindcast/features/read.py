@@ -15,6 +15,7 @@ from hindcast.features.exact import (
     pair_variance,
     two_product,
 )
+from hindcast.features.fold import fixed_length, value_start, wedge_heads
 from hindcast.features.kernel import before, bounds
 from hindcast.features.layout import (
     CAP,
@@ -22,7 +23,6 @@ from hindcast.features.layout import (
     COUNT,
     COUNT_AT,
     COUNTS,
-    FAR,
     FOLD_HEAD,
     HEAD,
     INFINITE_BASE,
@@ -62,10 +62,8 @@ from hindcast.features.layout import (
     WIDE,
     WINDOW_WIDTH,
     WINDOWS,
-    fixed_length,
-    value_start,
-    wedge_heads,
 )
+from hindcast.features.spans import FAR
 from hindcast.features.walk import walk
 from hindcast.values import Floats, Ints
 
@@ -256,7 +254,10 @@ def read(
 
 @compiled
 def collect(spec: Ints, ints: Ints, floats: Floats, output: int) -> tuple[Floats, bool]:
-    """A window's values that are not null, oldest first, for an output that is made from them; whether it was seen."""
+    """A window's values that are not null, oldest first, for an output that is made from them; whether it was seen.
+
+    None of them before the table's start, where a fact known before it happens may already lie.
+    """
     row = spec[OUTPUT_AT] + OUTPUT_WIDTH * output
     window, value = spec[row + O_WINDOW], spec[row + O_A]
     _, last = bounds(spec, window, ints[NOW])
@@ -264,5 +265,6 @@ def collect(spec: Ints, ints: Ints, floats: Floats, output: int) -> tuple[Floats
     if spec[SPEC_HEAD + window * WINDOW_WIDTH + W_KIND] == SESSION:
         position = session_start(spec, ints, window)
     base = value_start(spec) + value * ints[CAP]
-    xs = floats[base + position : base + end]
-    return xs[~np.isnan(xs)], last > spec[START]
+    seen = last > spec[START]
+    xs = floats[base + position : base + (end if seen else position)]
+    return xs[~np.isnan(xs)], seen

@@ -11,8 +11,15 @@ import numpy as np
 
 from hindcast.features.compiled import compiled
 from hindcast.features.kernel import advance, append, clear, kill, new_fold, push
-from hindcast.features.layout import COLLECTED, FAR, O_KIND, OUTPUT_AT, OUTPUT_WIDTH, OUTPUTS
+from hindcast.features.layout import (
+    COLLECTED,
+    O_KIND,
+    OUTPUT_AT,
+    OUTPUT_WIDTH,
+    OUTPUTS,
+)
 from hindcast.features.read import collect, read
+from hindcast.features.spans import FAR
 from hindcast.values import Floats, Ints
 
 __all__ = ["gather", "sweep", "sweep_rows"]
@@ -225,6 +232,7 @@ def sweep(
                 for o in range(spec[OUTPUTS]):
                     if spec[spec[OUTPUT_AT] + OUTPUT_WIDTH * o + O_KIND] == COLLECTED:
                         xs, seen = collect(spec, ints, floats, o)
+                        xs = xs if seen else xs[:0]
                         if filled + len(xs) > len(collected):
                             more = np.empty(2 * (filled + len(xs)), dtype=np.float64)
                             more[:filled] = collected[:filled]

@@ -10,7 +10,13 @@ from __future__ import annotations
 import math
 
 from hindcast.features.compiled import compiled
-from hindcast.features.layout import CAP, WEDGE_AT, WEDGE_WIDTH, WEDGES, fixed_length, value_start, wedge_heads
+from hindcast.features.fold import fixed_length, value_start, wedge_heads
+from hindcast.features.layout import (
+    CAP,
+    WEDGE_AT,
+    WEDGE_WIDTH,
+    WEDGES,
+)
 from hindcast.values import Floats, Ints
 
 __all__ = ["wedge_append", "wedge_insert", "wedge_remove"]
