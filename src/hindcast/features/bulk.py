@@ -28,7 +28,7 @@ from hindcast.features.joins import Join, joins_of
 from hindcast.features.plan import FanOut, FeaturePlan
 from hindcast.features.sink import write_answers
 from hindcast.features.spill import Scratch, to_arrow
-from hindcast.features.spine import Spine, settled
+from hindcast.features.spine import Piece, Spine, settled
 from hindcast.features.units import Units
 from hindcast.values import Ints, digest
 
@@ -270,7 +270,7 @@ class _Bulk:
             load = Load.guessed(feed.rows, [*(feed.kinds.get(c, "number") for c in join.columns), *FACT.values()])
             asked = [requests.kinds.get(c, "number") for c in join.plan.request_columns]
             ask = Load.guessed(requests.rows, [*asked, *REQUEST.values()])
-            parts = max(parts, self.budget.parts_for(load, ask, len(join.columns), len(join.plan.names)))
+            parts = max(parts, self.budget.parts_for(load, ask, len(join.columns), join.outputs))
         return parts
 
     def _check_disk(self, requests: RequestFeed) -> None:
@@ -371,9 +371,9 @@ class _Bulk:
 
         def frames() -> Iterator[Frame]:
             for at in range(len(self.spine)):
-                base, columns, as_of, place = self._columns(at, stage, fans)
-                own = {"_as_of": Column("integer", as_of), "_row": Column("integer", place)}
-                yield Frame({**{n: columns[n] if n in columns else base[n] for n in needed}, **own}, len(base))
+                for base, columns, as_of, place in self._pieces(at, stage, fans):
+                    own = {"_as_of": Column("integer", as_of), "_row": Column("integer", place)}
+                    yield Frame({**{n: columns[n] if n in columns else base[n] for n in needed}, **own}, len(base))
 
         kinds, found = settled(frames(), needed, self.scratch)
         self.spine.ask(joins, kinds)
@@ -385,7 +385,7 @@ class _Bulk:
 
         def frames() -> Iterator[Frame]:
             for at in range(len(self.spine)):
-                _, columns, as_of, _ = self._columns(at, stage, fans, fanned=False)
+                _, columns, as_of, _ = self._columns(self.spine.range(at), at, stage, fans, fanned=False)
                 asked: list[Frame] = []
 
                 def note(keys: Frame, rows: Ints, as_of: Ints = as_of, asked: list[Frame] = asked) -> Column:
@@ -407,14 +407,21 @@ class _Bulk:
 
     # ---- putting together -------------------------------------------------------------------------------
 
+    def _pieces(
+        self, at: int, stage: int, fans: Mapping[str, Spine]
+    ) -> Iterator[tuple[Frame, dict[str, Column], Ints, Ints]]:
+        """A range in pieces; whole where something fans out from it, which is kept by ranges."""
+        for piece in [self.spine.range(at)] if fans else self.spine.pieces(at):
+            yield self._columns(piece, at, stage, fans)
+
     def _columns(
-        self, at: int, stage: int, fans: Mapping[str, Spine], *, fanned: bool = True
+        self, piece: Piece, at: int, stage: int, fans: Mapping[str, Spine], *, fanned: bool = True
     ) -> tuple[Frame, dict[str, Column], Ints, Ints]:
-        """A range's request columns, and all that is known of it before `stage`; moments, and row numbers.
+        """A piece's request columns, and all that is known of it before `stage`; moments, and row numbers.
 
         Without `fanned`, with the stage's own groups.
         """
-        base, as_of, place, columns = self.spine.range(at)
+        base, as_of, place, columns = piece
         for number, step in enumerate(self.plan.stages[: stage if fanned else stage + 1]):
             for fan in step.fans:
                 if fan.name in fans:
@@ -427,9 +434,9 @@ class _Bulk:
     def _finished(self, fans: Mapping[str, Spine], keep: Sequence[str]) -> Iterator[Frame]:
         """All features, range by range, in the order of the requests."""
         for at in range(len(self.spine)):
-            base, columns, _, _ = self._columns(at, len(self.plan.stages), fans)
-            found = self.plan.finish(base, columns)
-            yield Frame({**{name: base[name] for name in keep}, **dict(found)}, len(base))
+            for base, columns, _, _ in self._pieces(at, len(self.plan.stages), fans):
+                found = self.plan.finish(base, columns)
+                yield Frame({**{name: base[name] for name in keep}, **dict(found)}, len(base))
             self._tell("rows written", at + 1, len(self.spine))
         release()
 

@@ -46,6 +46,30 @@ class Join:
         return bool(self.table.keys) and not set(self.by) <= set(self.table.keys)
 
     @property
+    def outputs(self) -> int:
+        """How many numbers an answer takes about as much memory as: a list is an object for each of its values."""
+        readings = [reading for group in self.plan.groups for reading in group.readings]
+        return sum(4 + 2 * reading.cells if reading.is_list else 1 for reading in readings)
+
+    @property
+    def collected(self) -> int:
+        """How many features are made from all values of a window at once, held one by one."""
+        return sum(reading.collected is not None for group in self.plan.groups for reading in group.readings)
+
+    @property
+    def aheads(self) -> list[int | None]:
+        """How far after as_of an event may lie that counts, by group; None without a bound."""
+        return [group.reach_us[1] for group in self.plan.groups]
+
+    @property
+    def collected_back_us(self) -> int | None:
+        """How far back those features look."""
+        backs = [
+            g.reach_us[0] for g in self.plan.groups if any(reading.collected is not None for reading in g.readings)
+        ]
+        return None if None in backs else max((back for back in backs if back is not None), default=0)
+
+    @property
     def looked_up(self) -> set[str]:
         """The columns that the table does not have itself."""
         return {name for lookup in self.lookups for name in lookup.names()}

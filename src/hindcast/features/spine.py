@@ -16,10 +16,13 @@ from hindcast.facts.arrow import integers
 from hindcast.features.budget import Budget, row_bytes
 from hindcast.features.division import REQUEST, Divided, hashed, some
 from hindcast.features.joins import Join
-from hindcast.features.spill import Scratch, Spill, parts_of, schema_of, take, to_arrow, to_frame
+from hindcast.features.spill import Scratch, Spill, as_table, parts_of, schema_of, take, to_arrow, to_frame
 from hindcast.values import Ints
 
-__all__ = ["Spine", "as_kinds", "settled"]
+__all__ = ["Piece", "Spine", "as_kinds", "settled"]
+
+Piece = tuple[Frame, Ints, Ints, dict[str, Column]]
+"""Columns, moments, row numbers, and answers of some rows in a row."""
 
 
 class Spine:
@@ -84,30 +87,63 @@ class Spine:
         """The range of each row."""
         return np.searchsorted(np.array(self.starts, dtype=np.int64), rows, side="right") - 1
 
-    def range(self, at: int) -> tuple[Frame, Ints, Ints, dict[str, Column]]:
+    def range(self, at: int) -> Piece:
         """A range's columns, moments, row numbers, and what has been answered."""
-        table = self._rows.read([at])
-        as_of = integers(table["_as_of"])
+        return _piece(list(self.kinds), self._rows, self.answers, at, self._place(at))
+
+    def pieces(self, at: int) -> Iterator[Piece]:
+        """The same in pieces that fit the budget, where long lists make a range larger than was thought."""
+        place = self._place(at)
+        size = sum(spill.load(at).bytes for spill in (self._rows, *self.answers))
+        count = min(-(-size // self.budget.chunk), len(place))
+        if count <= 1:
+            yield self.range(at)
+            return
+        parts = np.arange(len(place), dtype=np.int64) * count // len(place)
+        smaller: list[Spill] = []
+        try:
+            for spill in (self._rows, *self.answers):
+                smaller.append(self.scratch.spill("pieces", spill.schema))
+                done = 0
+                for batch in spill.batches(at):
+                    rows = np.arange(done, done + len(batch))
+                    if spill is not self._rows:
+                        rows = integers(batch["_row"]) - place[0]
+                    smaller[-1].add(as_table(batch), parts[rows])
+                    done += len(batch)
+            for part in range(count):
+                yield _piece(list(self.kinds), smaller[0], smaller[1:], part, place[parts == part])
+        finally:
+            for spill in smaller:
+                spill.drop()
+
+    def _place(self, at: int) -> Ints:
+        if not self.starts:
+            return np.zeros(0, dtype=np.int64)
         end = self.starts[at + 1] if at + 1 < len(self.starts) else self.count
-        place = np.arange(self.starts[at], end, dtype=np.int64) if self.starts else np.zeros(0, dtype=np.int64)
-        if len(as_of) != len(place):
-            raise _lost()
-        found: dict[str, Column] = {}
-        for spill in self.answers:
-            answers = spill.read([at])
-            rows = integers(answers["_row"]) - (place[0] if len(place) else 0)
-            order = np.full(len(place), -1, dtype=np.int64)
-            if len(rows) == len(place):
-                order[rows] = np.arange(len(rows))
-            if (order < 0).any():
-                raise _lost()
-            found |= dict(to_frame(take(answers, order), [name for name in answers.schema.names if name != "_row"]))
-        return to_frame(table, list(self.kinds)), as_of, place, found
+        return np.arange(self.starts[at], end, dtype=np.int64)
 
     def drop(self) -> None:
         """Give the disk space of rows and answers back."""
         for spill in (self._rows, *self.answers):
             spill.drop()
+
+
+def _piece(names: Sequence[str], rows: Spill, answers: Sequence[Spill], part: int, place: Ints) -> Piece:
+    table = rows.read([part])
+    if table.num_rows != len(place):
+        raise _lost()
+    found: dict[str, Column] = {}
+    for spill in answers:
+        answered = spill.read([part])
+        at = integers(answered["_row"]) - (place[0] if len(place) else 0)
+        order = np.full(len(place), -1, dtype=np.int64)
+        if len(at) == len(place):
+            order[at] = np.arange(len(at))
+        if (order < 0).any():
+            raise _lost()
+        found |= dict(to_frame(take(answered, order), [name for name in answered.schema.names if name != "_row"]))
+    return to_frame(table, names), integers(table["_as_of"]), place, found
 
 
 def _lost() -> StateError:

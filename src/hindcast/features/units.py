@@ -15,9 +15,12 @@ from hindcast.features.division import REQUEST, hashed, packed, release
 from hindcast.features.joins import Join
 from hindcast.features.slices import Hot, sliced
 from hindcast.features.spill import Scratch, Spill, as_table, parts_of, take, to_frame
-from hindcast.values import Ints
+from hindcast.values import Floats, Ints
 
 __all__ = ["Units"]
+
+_PER_COLLECTED = 56
+"""Bytes of a window's value: as a number, and in a list."""
 
 Unit = tuple[Spill, Spill, list[int]]
 """Facts, requests, and the parts of both."""
@@ -45,7 +48,8 @@ class Units:
         answers = self.scratch.spill("answers", _schema(join, facts, requests.schema.empty_table().select(asked)))
         for done, (held, asking, parts) in enumerate(self._units(join, facts, requests, depth=0), 1):
             table = _tidy(held.read(parts))
-            for some in self._requests(join, table, asking, parts):
+            words = sum(held.load(part).words for part in parts)
+            for some in self._requests(join, table, words, asking, parts):
                 found = bucket(join.plan, {name: table}, some, threads=self.threads)
                 answers.add(found, ranges_of(integers(found["_row"])))
                 del found, some
@@ -56,27 +60,39 @@ class Units:
         answers.close()
         return answers
 
-    def _requests(self, join: Join, facts: Any, requests: Spill, parts: Sequence[int]) -> Iterator[Any]:
+    def _requests(self, join: Join, facts: Any, words: int, requests: Spill, parts: Sequence[int]) -> Iterator[Any]:
         """A unit's requests, all at once or, where they are many, as many as fit beside its facts."""
         asked = [*join.plan.request_columns, *REQUEST]
         bytes_of = _bytes_of(join)
         load = sum((requests.load(part) for part in parts), Load())
-        held = bytes_of(Load(facts.num_rows, facts.nbytes), Load())
+        held = bytes_of(Load(facts.num_rows, facts.nbytes, words), Load())
         each = max((bytes_of(Load(), load) - bytes_of(Load(), Load())) / max(load.rows, 1), 1)
-        room = max(int(max(self.budget.unit - held, self.budget.unit // 8) / each), 1)
-        self.peak = max(self.peak, held + int(each * min(load.rows, room)))
-        if load.rows <= room:
+        room = max(self.budget.unit - held, self.budget.unit // 8)
+        weigh = _weigher(join, facts) if join.collected else None
+        if load.rows * each <= room and weigh is None:
+            self.peak = max(self.peak, held + int(each * load.rows))
             yield requests.read(parts, asked)
             return
         waiting: list[Any] = []
+        weight = 0.0
         for part in parts:
             for batch in requests.batches(part):
-                waiting.append(as_table(batch).select(asked))
-                while sum(map(len, waiting)) >= room:
-                    whole = pa.concat_tables(waiting)
-                    yield whole.slice(0, room)
-                    waiting = [whole.slice(room)]
-        if sum(map(len, waiting)):
+                table = as_table(batch).select(asked)
+                weights = np.full(len(table), each) if weigh is None else each + weigh(table)
+                while len(table):
+                    fits = int(np.searchsorted(np.cumsum(weights), room - weight, side="right"))
+                    if fits == 0 and not waiting:
+                        fits = 1
+                    if fits:
+                        waiting.append(table.slice(0, fits))
+                        weight += float(weights[:fits].sum())
+                        table, weights = table.slice(fits), weights[fits:]
+                    if len(table):
+                        self.peak = max(self.peak, held + int(weight))
+                        yield pa.concat_tables(waiting)
+                        waiting, weight = [], 0.0
+        if waiting:
+            self.peak = max(self.peak, held + int(weight))
             yield pa.concat_tables(waiting)
 
     def _units(self, join: Join, facts: Spill, requests: Spill, depth: int) -> Iterator[Unit]:
@@ -126,7 +142,31 @@ class Units:
 
 
 def _bytes_of(join: Join) -> Callable[[Load, Load], int]:
-    return lambda facts, requests: expected_bytes(facts, requests, len(join.columns), len(join.plan.names))
+    return lambda facts, requests: expected_bytes(facts, requests, len(join.columns), join.outputs)
+
+
+def _weigher(join: Join, facts: Any) -> Callable[[Any], Floats]:
+    """For features made from all values of a window: the bytes of each request's, from its entity's facts in reach."""
+    hashes, _ = hashed(to_frame(facts, join.by), join.by)
+    entities, entity = np.unique(hashes, return_inverse=True)
+    moments, moment = np.unique(integers(facts["_event"]), return_inverse=True)
+    places = np.sort(entity * (len(moments) + 1) + moment)
+    back = join.collected_back_us
+
+    def weigh(requests: Any) -> Floats:
+        asking, _ = hashed(to_frame(requests, join.asked), join.asked)
+        if not len(entities):
+            return np.zeros(len(asking))
+        at = np.minimum(np.searchsorted(entities, asking), len(entities) - 1)
+        start = at * (len(moments) + 1)
+        since = 0 if back is None else np.searchsorted(moments, integers(requests["_as_of"]) - back)
+        counts = np.searchsorted(places, start + len(moments)) - np.searchsorted(places, start + since)
+        if not any(ahead is None or ahead > 0 for ahead in join.aheads):
+            until = np.searchsorted(moments, integers(requests["_as_of"]))
+            counts = np.searchsorted(places, start + until) - np.searchsorted(places, start + since)
+        return np.where(entities[at] == asking, np.maximum(counts, 0), 0) * float(_PER_COLLECTED * join.collected)
+
+    return weigh
 
 
 def _entities(join: Join, requests: Spill, part: int) -> tuple[set[int], str]:
