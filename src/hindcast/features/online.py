@@ -17,6 +17,7 @@ import numpy as np
 from hindcast.columns import Column, Frame, Kind
 from hindcast.errors import ConfigError, DataError, UnknownName
 from hindcast.facts.facts import Facts
+from hindcast.facts.table import Table
 from hindcast.features import layout
 from hindcast.features.definitions import Latest, Transform
 from hindcast.features.group import Group, Reading
@@ -85,7 +86,9 @@ class GroupState:
     def __init__(self, group: Group) -> None:
         self.group = group
         self.pool = Pool(group.spec, len(group.by))
-        self.words: list[Words | None] = [None] * len(group.slots)
+        self.words: list[Words | None] = [
+            Words() if not slot.present and _declared(group, slot.column) == "text" else None for slot in group.slots
+        ]
         self.now_us = BEGINNING
         self.out = np.empty(group.cells)
         self.ages = np.empty(len(group.readings), dtype=np.int64)
@@ -148,6 +151,14 @@ class GroupState:
         """The answers for a key with a null in it."""
         for reading in self.group.readings:
             values[reading.name] = ages[reading.name] = None
+
+
+def _declared(group: Group, column: str | None) -> Kind | None:
+    """The kind that a column of a group's table is declared to have, so that it is known before there are facts."""
+    for lookup in group.lookups:
+        if column in lookup.names() and isinstance(lookup.table, Table):
+            return lookup.table.kinds.get(lookup.columns[lookup.names().index(column)])
+    return group.table.kinds.get(column) if column is not None else None
 
 
 class OnlineFeatures:
