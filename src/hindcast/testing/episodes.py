@@ -163,7 +163,9 @@ def _known(table: Table, event: Ints, drawn: Ints) -> Ints:
     return event if table.known_column == table.event_time or table.known == "event" else event + drawn
 
 
-def assert_agreement(features: Subject, episode: Episode, *, target: Table | None = None) -> None:
+def assert_agreement(
+    features: Subject, episode: Episode, *, target: Table | None = None, in_order: bool = False
+) -> None:
     """Assert that batch, on any threads, and online, on any delivery, are what the definitions say.
 
     Parameters
@@ -172,6 +174,8 @@ def assert_agreement(features: Subject, episode: Episode, *, target: Table | Non
     episode : Episode
     target : Table, optional
         For bare definitions with ``closed="right"``.
+    in_order : bool, default False
+        Deliver facts one by one in the order of their known times, instead of in any order, early and late.
 
     Raises
     ------
@@ -202,9 +206,11 @@ def assert_agreement(features: Subject, episode: Episode, *, target: Table | Non
     waiting = {name: random.permutation(len(f)) for name, f in facts.items()}
     for at in np.argsort(as_of, kind="stable").tolist():
         t = int(as_of[at])
-        if random.random() < 0.3:  # another request: what comes now comes late
+        if in_order:
+            waiting = _delivered_in_order(online, facts, waiting, t)
+        elif random.random() < 0.3:  # another request: what comes now comes late
             online.read(rows[at], t, requests.kinds)
-        for name in random.permutation(sorted(waiting)).tolist():
+        for name in [] if in_order else random.permutation(sorted(waiting)).tolist():
             rest = waiting[name]
             due = (facts[name].known[rest] < t) | (random.random(len(rest)) < 0.3)
             waiting[name] = rest[~due]
@@ -218,6 +224,17 @@ def assert_agreement(features: Subject, episode: Episode, *, target: Table | Non
         fresh.load(name, shuffled[name], int(as_of[last]))
     row = fresh.read(rows[last], int(as_of[last]), requests.kinds).values
     _assert(world, episode, last, _unequal(row, found[last]), "a state loaded at once", "batch")
+
+
+def _delivered_in_order(
+    online: OnlineFeatures, facts: Mapping[str, Facts], waiting: Mapping[str, Ints], t: int
+) -> dict[str, Ints]:
+    """Push what is known before `t`, in order of known time; what waits on."""
+    due = [(int(facts[name].known[row]), name, row) for name, rest in waiting.items() for row in rest.tolist()]
+    for known, name, row in sorted(due):
+        if known < t:
+            online.push(name, facts[name].take(slice(row, row + 1)))
+    return {name: rest[facts[name].known[rest] >= t] for name, rest in waiting.items()}
 
 
 def _unequal(row: Mapping[str, Any], other: Mapping[str, Any]) -> dict[str, tuple[Any, Any]]:

@@ -134,6 +134,7 @@ class At:
         batch = self._batch.rows()[0]
         online = OnlineFeatures(self.given.plan)
         for name, facts in self.given.facts.items():
+            online.push(name, facts.take(slice(0, 0)))  # of what kind its columns are
             for row in range(len(facts)):
                 online.push(name, facts.take(slice(row, row + 1)))
         live = online.read(self._row, self.as_of_us, self._request.kinds).values
