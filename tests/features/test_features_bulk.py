@@ -389,6 +389,13 @@ def test_facts_that_never_landed_have_no_arrival():
         in_bulk(plan, car_rows(), car_requests(), AMPLE)
 
 
+def test_documents_are_landed_first():
+    table = Table("rides", event_time="at", known="event", paths={"car": "vehicle.car", "at": "when"})
+    plan = FeaturePlan.compile([f.window(table, over="1h", by="car")])
+    with pytest.raises(ConfigError, match="taken from documents by path"):
+        in_bulk(plan, car_rows(), car_requests(), AMPLE)
+
+
 def test_one_entity_too_large_for_the_budget_is_named():
     plan = FeaturePlan.compile([f.latest(CARS, "km", by="car")])
     rows = car_rows()

@@ -28,6 +28,9 @@ table = Table("rides", event_time="at", known="seen")
 plan = FeaturePlan.compile([
     f.window(table, "x", ["count", "sum", "mean", "max"], over=["1h", "24h"], by="who"),
     f.latest(table, "x", "y", by="who", max_age="1d"),
+] if sys.argv[-1] != "whole" else [
+    f.window(table, "x", ["max", f.members()], over="1m"),
+    f.latest(table, "y", max_age="1d"),
 ])
 facts, requests = {"rides": folder + "/facts.parquet"}, folder + "/requests.parquet"
 """
@@ -82,8 +85,8 @@ def run(code: str, *arguments: object) -> subprocess.CompletedProcess:
     return subprocess.run(command, capture_output=True, text=True, timeout=600, check=False)
 
 
-def taken(folder: Path, how: str) -> float:
-    done = run(MEASURE, folder, how)
+def taken(folder: Path, how: str, plan: str = "by who") -> float:
+    done = run(MEASURE, folder, how, plan)
     assert done.returncode == 0, done.stderr
     return float(done.stdout)
 
@@ -95,6 +98,14 @@ def test_the_budget_holds_where_memory_alone_would_not_do(tmp_path):
     assert taken(tmp_path, "300MiB") < 300
     assert taken(tmp_path, "150MiB") < 150
     assert pq.ParquetFile(tmp_path / "out.parquet").metadata.num_rows == 300_000
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="reads the peak of memory from /proc")
+def test_a_table_without_a_key_is_divided_by_time_and_its_lists_are_not_held_at_once(tmp_path):
+    generated(tmp_path, 2_000_000, 200_000)
+    assert taken(tmp_path, "memory", "whole") > 300
+    assert taken(tmp_path, "150MiB", "whole") < 150
+    assert pq.ParquetFile(tmp_path / "out.parquet").metadata.num_rows == 200_000
 
 
 @pytest.mark.parametrize("moment", [1, 4, 9])

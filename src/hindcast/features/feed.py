@@ -294,6 +294,10 @@ class FactFeed:
                 f"{where}: they become known on arrival, and rows that have not landed do not say when that was. Land "
                 "them in a lake first and give the lake."
             )
+        if table.paths:
+            raise ConfigError(
+                f"{where}: their columns are taken from documents by path. Land them in a lake first and give the lake."
+            )
         table = replace(table, columns=wanted)
         names = list(table.all_columns or ())
         declared = {name: kind for name, kind in table.kinds.items() if name in names}
