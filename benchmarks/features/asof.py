@@ -17,10 +17,9 @@ COLUMNS = ", ".join(data.VALUES)
 
 
 def hindcast(place: Path) -> Work:
-    import pyarrow.parquet as pq
-
     import hindcast as hc
     from features.ours import answered, facts_of
+    from hindcast.facts.parquet import read_parquet
     from hindcast.features import FeaturePlan
 
     table = hc.Table("facts", event_time="event_timestamp", known="event", columns=["entity_id", *data.VALUES])
@@ -31,7 +30,7 @@ def hindcast(place: Path) -> Work:
         landed = facts_of(table, facts, landed_by="created_timestamp")
         return answered(plan, {"facts": landed}, requests, after_us=1, names=data.VALUES)
 
-    return lambda: answers(pq.read_table(place / "facts.parquet"), pq.read_table(place / "requests.parquet"))
+    return lambda: answers(read_parquet(place / "facts.parquet"), read_parquet(place / "requests.parquet"))
 
 
 def polars(place: Path) -> Work:

@@ -14,10 +14,9 @@ from features.job import Job, Work
 
 
 def hindcast(place: Path) -> Work:
-    import pyarrow.parquet as pq
-
     import hindcast as hc
     from features.ours import answered, facts_of
+    from hindcast.facts.parquet import read_parquet
     from hindcast.features import FeaturePlan
 
     table = hc.Table(
@@ -29,7 +28,7 @@ def hindcast(place: Path) -> Work:
     def answers(facts: Any, requests: Any) -> Any:
         return answered(plan, {"facts": facts_of(table, facts)}, requests, after_us=1, names=data.VALUES)
 
-    return lambda: answers(pq.read_table(place / "facts.parquet"), pq.read_table(place / "requests.parquet"))
+    return lambda: answers(read_parquet(place / "facts.parquet"), read_parquet(place / "requests.parquet"))
 
 
 def duckdb(place: Path) -> Work:

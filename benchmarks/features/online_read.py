@@ -55,17 +55,17 @@ def timed(place: Path, read: Read) -> Work:
 
 def declared(place: Path) -> tuple[Any, Any]:
     """The plan and the facts."""
-    import pyarrow.parquet as pq
 
     import hindcast as hc
     from features.ours import facts_of
+    from hindcast.facts.parquet import read_parquet
     from hindcast.features import FeaturePlan
 
     table = hc.Table("facts", event_time="event_timestamp", known="event", columns=["entity_id", "amount"])
     plan = FeaturePlan.compile(
         [hc.window(table, "amount", list(data.KINDS), over=list(data.READ_SPANS_H), by="entity_id")]
     )
-    return plan, facts_of(table, pq.read_table(place / "facts.parquet"))
+    return plan, facts_of(table, read_parquet(place / "facts.parquet"))
 
 
 def asked(state: Any) -> Read:

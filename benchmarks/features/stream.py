@@ -26,17 +26,17 @@ def hindcast(place: Path) -> Work:
 
 def _hindcast(place: Path, batch: int) -> Work:
     import numpy as np
-    import pyarrow.parquet as pq
 
     import hindcast as hc
     from features.ours import facts_of
     from hindcast.columns import Frame
+    from hindcast.facts.parquet import read_parquet
     from hindcast.features import FeaturePlan
     from hindcast.features.online import OnlineFeatures
 
     table = hc.Table("facts", event_time="event_timestamp", known="event", columns=["entity_id", "amount"])
     plan = FeaturePlan.compile([hc.window(table, "amount", list(data.KINDS), over=list(data.SPANS_H), by="entity_id")])
-    facts = facts_of(table, pq.read_table(place / "facts.parquet"))
+    facts = facts_of(table, read_parquet(place / "facts.parquet"))
     requests = Frame({"entity_id": facts.frame["entity_id"]})
     as_of = facts.event + 1
 

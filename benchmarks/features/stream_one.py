@@ -12,16 +12,16 @@ from features.job import Work
 
 
 def hindcast(place: Path) -> Work:
-    import pyarrow.parquet as pq
 
     import hindcast as hc
     from features.ours import facts_of
+    from hindcast.facts.parquet import read_parquet
     from hindcast.features import FeaturePlan
     from hindcast.features.online import OnlineFeatures
 
     table = hc.Table("facts", event_time="event_timestamp", known="event", columns=["entity_id", "amount"])
     plan = FeaturePlan.compile([hc.window(table, "amount", list(data.KINDS), over=list(data.SPANS_H), by="entity_id")])
-    facts = facts_of(table, pq.read_table(place / "facts.parquet"))
+    facts = facts_of(table, read_parquet(place / "facts.parquet"))
     singles = [facts.take(slice(row, row + 1)) for row in range(len(facts))]
     asked = [{"entity_id": entity} for entity in facts.frame["entity_id"].values.tolist()]
     as_of = (facts.event + 1).tolist()

@@ -27,14 +27,13 @@ def declared() -> tuple[Any, Any]:
 
 
 def hindcast(place: Path) -> Work:
-    import pyarrow.parquet as pq
-
     from features.ours import answered, facts_of
+    from hindcast.facts.parquet import read_parquet
 
     table, plan = declared()
 
     def work() -> Any:
-        facts, requests = pq.read_table(place / "facts.parquet"), pq.read_table(place / "requests.parquet")
+        facts, requests = read_parquet(place / "facts.parquet"), read_parquet(place / "requests.parquet")
         return answered(plan, {"facts": facts_of(table, facts)}, requests, after_us=0, names=NAMES)
 
     return work

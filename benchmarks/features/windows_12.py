@@ -18,10 +18,9 @@ NAMES = tuple(f"{kind}_{days}d_{key}" for key in KEYS for days in DAYS for kind 
 
 
 def hindcast(place: Path) -> Work:
-    import pyarrow.parquet as pq
-
     import hindcast as hc
     from features.ours import answered, facts_of
+    from hindcast.facts.parquet import read_parquet
     from hindcast.features import FeaturePlan
 
     table = hc.Table("orders", event_time="event_timestamp", known="event", columns=[*KEYS, "amount"])
@@ -33,7 +32,7 @@ def hindcast(place: Path) -> Work:
     def answers(orders: Any) -> Any:
         return answered(plan, {"orders": facts_of(table, orders)}, orders, after_us=0, names=NAMES)
 
-    return lambda: answers(pq.read_table(place / "orders.parquet"))
+    return lambda: answers(read_parquet(place / "orders.parquet"))
 
 
 def numpy(place: Path) -> Work:
