@@ -10,23 +10,21 @@ import heapq
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
 from hindcast.columns import Column, Frame, Kind
 from hindcast.errors import ConfigError, DataError, UnknownName
 from hindcast.facts.facts import Facts
-from hindcast.facts.table import Table
 from hindcast.features import layout
+from hindcast.features.current import Current, in_order
 from hindcast.features.definitions import Latest, Transform
-from hindcast.features.group import Group, Reading
-from hindcast.features.listed import collected_value, list_value
 from hindcast.features.plan import FanOut, FeaturePlan
-from hindcast.features.pool import Pool
+from hindcast.features.state import GroupState
 from hindcast.values import BEGINNING, NEVER, Bools, Floats, Ints, iso
 
-__all__ = ["Answer", "GroupState", "OnlineFeatures"]
+__all__ = ["Answer", "Followed", "OnlineFeatures"]
 
 Key = tuple[Any, ...]
 
@@ -47,118 +45,20 @@ class Answer:
     ages: dict[str, int | None]
 
 
-class _Version(NamedTuple):
-    """The visible version of a key: its precedence, whether it is a retraction, and where each group keeps it."""
+@dataclass(frozen=True, slots=True)
+class Followed:
+    """What facts were followed by.
 
-    known: int
-    seq: int
-    event: int
-    retracted: bool
-    places: tuple[int, ...]
+    Attributes
+    ----------
+    features : Frame, n rows
+        The features of each fact's own entity.
+    as_of : int64 array, shape (n,)
+        The moment of each answer: a microsecond after the fact became known, or now for one that came late.
+    """
 
-
-class Words:
-    """Texts as numbers, numbered as they come."""
-
-    def __init__(self) -> None:
-        self.index: dict[str, int] = {}
-        self.words: list[str] = []
-        self._coded: tuple[Any, Floats] = (None, np.empty(0))  # slices of one batch share its vocabulary
-
-    def __call__(self, column: Column) -> Floats:
-        assert column.vocabulary is not None
-        if column.vocabulary is not self._coded[0]:
-            recode = np.empty(len(column.vocabulary) + 1)
-            for at, word in enumerate(column.vocabulary):
-                if word not in self.index:
-                    self.index[word] = len(self.words)
-                    self.words.append(word)
-                recode[at] = self.index[word]
-            recode[-1] = np.nan
-            self._coded = (column.vocabulary, recode)
-        codes: Floats = self._coded[1][column.values]
-        return codes
-
-
-class GroupState:
-    """The folds of a group, and how what they answer is understood."""
-
-    def __init__(self, group: Group) -> None:
-        self.group = group
-        self.pool = Pool(group.spec, len(group.by))
-        self.words: list[Words | None] = [
-            Words() if not slot.present and _declared(group, slot.column) == "text" else None for slot in group.slots
-        ]
-        self.now_us = BEGINNING
-        self.out = np.empty(group.cells)
-        self.ages = np.empty(len(group.readings), dtype=np.int64)
-        self.nothing = np.zeros(len(group.slots))
-        self.plain = not any(r.is_list or r.collected or r.codes for r in group.readings)
-
-    def coders(self, frame: Mapping[str, Column]) -> list[Any]:
-        """A numbering for every slot that turns out to hold texts."""
-        for at, slot in enumerate(self.group.slots):
-            if (
-                slot.column is not None
-                and not slot.present
-                and self.words[at] is None
-                and slot.column in frame
-                and frame[slot.column].kind == "text"
-            ):
-                self.words[at] = Words()
-        return self.words
-
-    def ids(self, facts: Facts) -> Ints:
-        """The entity of each fact, -1 where a part of its key is null."""
-        return self.pool.ids(facts.frame, [column for _, column in self.group.by], len(facts))
-
-    def feed(self, ids: Ints, facts: Facts, now_us: int) -> None:
-        """Facts become visible, in order."""
-        values = self.group.values(facts.frame, len(facts), self.coders(facts.frame))
-        self.pool.feed(ids, now_us, facts.event, facts.known, facts.seq, values)
-
-    def read(self, key: Key, now_us: int, own_event: int = NEVER, own_values: Floats | None = None) -> int:
-        """Fill ``out`` and ``ages`` with one entity's answers; gives its number in the pool."""
-        entity, self.now_us = self.pool.index.find(key), now_us
-        own = self.nothing if own_values is None else own_values
-        self.pool.read(entity, now_us, own_values is not None, own_event, own, self.out, self.ages)
-        return entity
-
-    def into(self, entity: int, values: dict[str, Any], ages: dict[str, int | None]) -> None:
-        """What was read, by name."""
-        cells = self.out.tolist()
-        for at, (reading, age) in enumerate(zip(self.group.readings, self.ages.tolist(), strict=True)):
-            ages[reading.name] = age if age >= 0 else None
-            value = cells[reading.cell] if reading.cells else 0.0
-            if reading.is_list or reading.collected:
-                values[reading.name] = self._listed(at, reading, entity, cells)
-            elif value != value:  # noqa: PLR0124 (nan)
-                values[reading.name] = None
-            else:
-                words = self.words[reading.slot] if reading.codes else None
-                values[reading.name] = value if words is None else words.words[int(value)]
-
-    def _listed(self, at: int, reading: Reading, entity: int, cells: Sequence[float]) -> Any:
-        words = self.words[reading.slot]
-        spelled = words.words if words is not None and (reading.codes or reading.collected) else None
-        if reading.collected is None:
-            return list_value(cells[reading.cell : reading.cell + reading.cells], spelled)
-        xs, seen = self.pool.collect(entity, at, self.now_us)
-        value = collected_value(reading.collected, xs, spelled) if seen else None
-        return None if isinstance(value, float) and math.isnan(value) else value
-
-    def null(self, values: dict[str, Any], ages: dict[str, int | None]) -> None:
-        """The answers for a key with a null in it."""
-        for reading in self.group.readings:
-            values[reading.name] = ages[reading.name] = None
-
-
-def _declared(group: Group, column: str | None) -> Kind | None:
-    """The kind that a column of a group's table is declared to have, so that it is known before there are facts."""
-    for lookup in group.lookups:
-        if column in lookup.names() and isinstance(lookup.table, Table):
-            return lookup.table.kinds.get(lookup.columns[lookup.names().index(column)])
-    return group.table.kinds.get(column) if column is not None else None
+    features: Frame
+    as_of: Ints
 
 
 class OnlineFeatures:
@@ -180,6 +80,7 @@ class OnlineFeatures:
         self.pushed = 0
         self.groups = [GroupState(group) for group in plan.groups]
         self._state_of = {id(group): state for group, state in zip(plan.groups, self.groups, strict=True)}
+        self._first = {id(group) for stage in plan.stages[:1] for group in stage.groups}
         for stage in plan.stages:
             for fan in stage.fans:
                 self._state_of[id(fan.group)] = GroupState(fan.group)
@@ -193,9 +94,11 @@ class OnlineFeatures:
             if state.group.lookups:
                 place = (state.group.table.name, state.group.lookups)
                 self._lookups[place] = OnlineFeatures(FeaturePlan.compile(state.group.lookups))
-        # by key: a version, or the row of one in the block that was loaded at the start
-        self._versions: dict[str, dict[Any, _Version | int]] = {n: {} for n, table in plan.tables.items() if table.key}
-        self._loaded: dict[str, Facts] = {}
+        self._current = {
+            name: Current(table.keys, len(states), any(state.group.own for state in states))
+            for name, table in plan.tables.items()
+            if table.key and (states := self._of_table[name])
+        }
         self._waiting: list[tuple[int, int, int, str, Facts]] = []
         self._pushes = 0
 
@@ -249,16 +152,18 @@ class OnlineFeatures:
         if not n:
             return
         self.pushed += n
-        order = np.lexsort((facts.seq, facts.known))
-        if not np.array_equal(order, np.arange(n)):
-            facts = facts.take(order)
+        if not in_order(facts.known, facts.seq):
+            facts = facts.take(np.lexsort((facts.seq, facts.known)))
         enriched = self._enriched(table, facts)
-        ids = [state.ids(made) for state, made in zip(self._of_table[table], enriched, strict=True)]
+        states = self._of_table[table]
+        ids = [state.ids(made) for state, made in zip(states, enriched, strict=True)]
         push = ~facts.retract
-        if table in self._versions:
-            first = not self._versions[table] and not self._lookups
-            push &= self._settle(table, facts) if first else self._supersede(table, facts, ids)
-        for state, made, places in zip(self._of_table[table], enriched, ids, strict=True):
+        if table in self._current:
+            counts, replaced = self._current[table].replace(facts, np.stack(ids, axis=1), each=False)
+            push &= counts
+            for state, places in zip(states, replaced[:, 3:].T, strict=True):
+                state.pool.kill_many(places, replaced[:, 0], replaced[:, 1], replaced[:, 2])
+        for state, made, places in zip(states, enriched, ids, strict=True):
             self._feed(state, made, places, push)
 
     def _enriched(self, table: str, facts: Facts) -> list[Facts]:
@@ -273,55 +178,6 @@ class OnlineFeatures:
                 made[lookups] = replace(facts, frame=facts.frame.having(**dict(found)))
         return [made[state.group.lookups] for state in self._of_table[table]]
 
-    def _settle(self, table: str, facts: Facts) -> Bools:
-        """The first facts of a keyed table: which count, being the newest of their key. Keeps rows, not versions."""
-        keys = self._names(table, facts.frame)
-        versions = {key: row for row, key in enumerate(keys) if key is not None}
-        counts = np.array([key is None for key in keys], dtype=np.bool_)
-        counts[list(versions.values())] = True
-        self._versions[table] = dict(versions)
-        read = dict.fromkeys(column for state in self._of_table[table] for _, column in state.group.by)
-        self._loaded[table] = Facts(facts.event, facts.known, facts.seq, facts.retract, facts.frame.select(read))
-        return counts
-
-    def _supersede(self, table: str, facts: Facts, ids: list[Ints]) -> Bools:
-        """Which facts count, being the newest of their key; what they replace leaves its folds."""
-        versions, states = self._versions[table], self._of_table[table]
-        keys = self._names(table, facts.frame)
-        last = {key: row for row, key in enumerate(keys) if key is not None}
-        counts = np.array([key is None for key in keys], dtype=np.bool_)
-        for key, row in last.items():
-            known, seq = int(facts.known[row]), int(facts.seq[row])
-            old = self._version(table, key)
-            if old is not None:
-                if (old.known, old.seq) >= (known, seq):
-                    continue
-                if not old.retracted:
-                    for state, place in zip(states, old.places, strict=True):
-                        state.pool.kill(place, old.event, old.known, old.seq)
-            counts[row] = True
-            places = tuple(int(place[row]) for place in ids)
-            versions[key] = _Version(known, seq, int(facts.event[row]), bool(facts.retract[row]), places)
-        return counts
-
-    def _version(self, table: str, key: Any) -> _Version | None:
-        """The visible version of a key."""
-        held = self._versions[table].get(key)
-        if not isinstance(held, int):
-            return held
-        one = self._loaded[table].take(slice(held, held + 1))
-        places = tuple(int(state.ids(one)[0]) for state in self._of_table[table])
-        return _Version(int(one.known[0]), int(one.seq[0]), int(one.event[0]), bool(one.retract[0]), places)
-
-    def _names(self, table: str, frame: Mapping[str, Column]) -> list[Any]:
-        """The key of each row as it is looked up; None where a part of it is null."""
-        columns = self.plan.tables[table].keys
-        if len(columns) == 1:
-            alone: list[Any] = frame[columns[0]].objects().tolist()
-            return alone
-        parts = [frame[column].objects().tolist() for column in columns]
-        return [None if None in row else row for row in zip(*parts, strict=True)]
-
     def _feed(self, state: GroupState, facts: Facts, ids: Ints, push: Bools) -> None:
         spec = state.group.spec
         if spec[layout.RETAIN] >= 0 and not spec[layout.LATEST_KEPT]:
@@ -331,6 +187,103 @@ class OnlineFeatures:
             facts, ids = facts.take(push), ids[push]
         if len(facts):
             state.feed(ids, facts, self.now_us)
+
+    # ---- facts, each followed by its features -----------------------------------------------------------
+
+    def followed(self, table: str) -> tuple[str, ...]:
+        """The features that :meth:`follow` answers: those over `table` that ask for nothing but an entity of its."""
+        if table not in self._of_table:
+            raise UnknownName("table", table, self._of_table, where="follow")
+        found = {name for state in self._followers(table) for name in state.names}
+        return tuple(name for name in self.plan.names if name in found)
+
+    def _followers(self, table: str) -> list[GroupState]:
+        """Groups whose key comes with a fact."""
+        return [s for s in self._of_table[table] if id(s.group) in self._first and not s.group.own]
+
+    def follow(self, table: str, facts: Facts) -> Followed:
+        """Take facts of `table`, and answer the features of each one's own entity right after it became known.
+
+        Parameters
+        ----------
+        facts : Facts
+            In any order. Those that become known at the same moment are taken together, then answered.
+
+        Returns
+        -------
+        Followed
+            Row by row as in `facts`; equal to what :meth:`read` would give at ``known + 1`` microsecond with everything
+            pushed that was known by then. A fact that was known before the last read is answered as of that.
+
+        Notes
+        -----
+        Time moves to a microsecond after the last fact. One compiled sweep for all facts, unless facts that were pushed
+        earlier become known meanwhile, or a feature needs all values of its window (members, a user's own): then
+        fact by fact.
+        """
+        names = self.followed(table)
+        if not len(facts):
+            self.push(table, facts)  # it may say which columns hold texts
+            return Followed(Frame({name: _made([], self._kind(name, None)) for name in names}, 0), facts.known)
+        order = None if in_order(facts.known, facts.seq) else np.lexsort((facts.seq, facts.known))
+        ordered = facts if order is None else facts.take(order)
+        as_of = np.maximum(ordered.known + 1, self.now_us)
+        states = self._followers(table)
+        due = bool(self._waiting) and self._waiting[0][0] < int(as_of[-1])
+        by_one = due or any(state.collects for state in states)
+        follow = self._follow_one_by_one if by_one else self._follow_at_once
+        columns = follow(table, ordered, as_of, states)
+        features = Frame({name: columns[name] for name in names}, len(facts))
+        if order is not None:
+            back = np.empty(len(order), dtype=np.int64)
+            back[order] = np.arange(len(order))
+            features, as_of = features.take(back), as_of[back]
+        return Followed(features, as_of)
+
+    def _follow_at_once(self, table: str, facts: Facts, as_of: Ints, states: list[GroupState]) -> dict[str, Column]:
+        """Facts in order, while nothing else becomes known."""
+        for state in self._of_table[table]:
+            state.coders(facts.frame)
+        for lookup in self._lookups.values():
+            lookup.push(table, facts)
+        made = self._enriched(table, facts)
+        every = self._of_table[table]
+        ids = [state.ids(some) for state, some in zip(every, made, strict=True)]
+        live, replaced = ~facts.retract, _NOTHING
+        if table in self._current:
+            counts, replaced = self._current[table].replace(facts, np.stack(ids, axis=1), each=True)
+            live &= counts
+            if not (replaced[:, 3:] >= 0).any():
+                replaced = _NOTHING
+        columns: dict[str, Column] = {}
+        for at, (state, some, places) in enumerate(zip(every, made, ids, strict=True)):
+            gone = np.ascontiguousarray(replaced[:, [3 + at, 0, 1, 2]]) if len(replaced) else _NOTHING
+            out = state.follow(places, some, live, gone, as_of)
+            if state in states:
+                columns.update(state.columns(out))
+        self.pushed += len(facts)
+        self.now_us = int(as_of[-1])
+        return columns
+
+    def _follow_one_by_one(self, table: str, facts: Facts, as_of: Ints, states: list[GroupState]) -> dict[str, Column]:
+        """The same fact by fact, with all that becomes known meanwhile."""
+        self.push(table, facts)
+        rows: list[dict[str, Any]] = []
+        for row in range(len(facts)):
+            now = int(as_of[row])
+            values: dict[str, Any] = {}
+            self._move(now)
+            made = self._enriched(table, facts.take(slice(row, row + 1)))
+            for state, some in zip(self._of_table[table], made, strict=True):
+                if state in states:
+                    entity = int(state.ids(some)[0])
+                    if entity < 0:
+                        state.null(values, {})
+                    else:
+                        state.read_entity(entity, now)
+                        state.into(entity, values, {})
+            rows.append(values)
+        return {name: self._gathered(name, rows) for state in states for name in state.names}
 
     def _move(self, now_us: int) -> None:
         if now_us < self.now_us:
@@ -439,18 +392,18 @@ class OnlineFeatures:
             self._move(now)
             given = {name: part[row] for name, part in zip(names, parts, strict=True)}
             rows[row] = self._answer(given, held, now).values
-        kinds = {name: self._kind(name, None) for name in self.plan.names}
         columns: dict[str, Column] = {}
         for name in self.plan.names:
-            values = [row[name] for row in rows]
-            known = next((value for value in values if value is not None), None)
-            kind = kinds[name] if known is None else self._kind(name, known)
-            if self.plan.origins.get(name) == "request" and requests[name].kind in ("text", "time"):
-                kind = requests[name].kind
-            if kind == "integer":  # what a transform or a request gives as a time
-                kind = "time"
-            columns[name] = _made(values, kind)
+            is_request = self.plan.origins.get(name) == "request"
+            kind = requests[name].kind if is_request and requests[name].kind in ("text", "time") else None
+            columns[name] = self._gathered(name, rows, kind)
         return Frame(columns, len(requests))
+
+    def _gathered(self, name: str, rows: Sequence[Mapping[str, Any]], kind: Kind | None = None) -> Column:
+        """A feature's column from answers one by one."""
+        values = [row[name] for row in rows]
+        kind = kind or self._kind(name, next((value for value in values if value is not None), None))
+        return _made(values, "time" if kind == "integer" else kind)  # what a transform or a request gives as a time
 
     def _own(
         self, state: GroupState, given: Mapping[str, Any], held: Mapping[str, Kind], place: Key
@@ -459,15 +412,16 @@ class OnlineFeatures:
         group = state.group
         request = Frame({name: _column(given[name], held[name]) for name in given}, 1)
         values = np.ascontiguousarray(group.values(request, 1, state.coders(request))[:, 0])
-        (key,) = self._names(group.table.name, request)
-        version = self._version(group.table.name, key) if key is not None else None
-        if version is None or version.retracted:
+        key = tuple([given[name] for name in group.table.keys])
+        version = self._current[group.table.name].find(key) if None not in key else None
+        if version is None:
             return NEVER, values
         at = self._of_table[group.table.name].index(state)
         here = version.places[at] >= 0 and version.places[at] == state.pool.index.find(place)
         return (version.event if here else NEVER), values
 
 
+_NOTHING = np.zeros((0, 4), dtype=np.int64)
 _EXACT: dict[type, Kind] = {float: "number", int: "integer", str: "text", bool: "boolean"}
 
 

@@ -12,153 +12,19 @@ import numpy as np
 
 from hindcast.columns import Column
 from hindcast.features.compiled import compiled
+from hindcast.features.fold import fold_lengths, new_fold
+from hindcast.features.index import Index
 from hindcast.features.kernel import advance, kill, push
-from hindcast.features.layout import CAP, FAR, NOW, WIDE, fold_lengths, new_fold
+from hindcast.features.layout import CAP, NOW, WIDE
 from hindcast.features.read import collect, read
-from hindcast.values import Floats, Ints
+from hindcast.features.spans import FAR
+from hindcast.values import Bools, Floats, Ints
 
-__all__ = ["Index", "Pool"]
+__all__ = ["Pool"]
 
 Key = tuple[Any, ...]
 _ROOM = 4
 """A new fold has room for so many facts."""
-
-
-class Index:
-    """Numbers entities from 0 as they come: by column, compiled, or one key at a time."""
-
-    def __init__(self, width: int) -> None:
-        self.width = width
-        self.keys: list[Key] = []
-        self._ids: dict[Key, int] = {}
-        self._words: list[dict[str, int]] = [{} for _ in range(width)]
-        self._known: tuple[Any, Any] = (None, None)
-        # compiled tables: one per column but the first, which pair (so far, next) into one number; and one for the ids
-        self._pairs = [_Table() for _ in range(max(width - 1, 0))]
-        self._table = _Table()
-
-    def __len__(self) -> int:
-        return len(self.keys)
-
-    def find(self, key: Key) -> int:
-        """The number of a key, or -1."""
-        return self._ids.get(key, -1)
-
-    def add(self, key: Key) -> int:
-        """The number of a key, which may be new. All its values must be there."""
-        at = self._ids.get(key)
-        return self.of([Column.of([value]) for value in key], 1)[0].item() if at is None else at
-
-    def of(self, columns: list[Column], length: int) -> Ints:
-        """The number of each row's key, -1 where a part of it is null; shape (length,)."""
-        if not columns:
-            if length and not self.keys:
-                self._meet([()])
-            return np.zeros(length, dtype=np.int64)
-        if any(column.kind == "number" for column in columns):
-            return self._one_by_one(columns)
-        known = columns[0].present()
-        codes = self._codes(0, columns[0])
-        for at, column in enumerate(columns[1:]):
-            known = known & column.present()
-            left = self._pairs[at].number(codes, known)
-            codes = (left << 32) | self._pairs[at].right(self._codes(at + 1, column), known)
-        before = len(self._table)
-        ids = self._table.number(codes, known)
-        if len(self._table) > before:
-            fresh, first = np.unique(ids[ids >= before], return_index=True)
-            rows = np.flatnonzero(ids >= before)[first]
-            assert len(fresh) == len(self._table) - before
-            parts = [column.take(rows).objects().tolist() for column in columns]
-            self._meet(list(zip(*parts, strict=True)))
-        return ids
-
-    def _meet(self, keys: list[Key]) -> None:
-        for key in keys:
-            self._ids[key] = len(self.keys)
-            self.keys.append(key)
-
-    def _one_by_one(self, columns: list[Column]) -> Ints:
-        """Fractions as keys are rare: found by Python, in which 5 and 5.0 are one key."""
-        parts = [column.objects().tolist() for column in columns]
-        ids = np.full(len(parts[0]), -1, dtype=np.int64)
-        for row, key in enumerate(zip(*parts, strict=True)):
-            if None not in key:
-                at = self._ids.get(key)
-                if at is None:
-                    whole = tuple(int(part) if isinstance(part, float) and part.is_integer() else part for part in key)
-                    at = len(self.keys)
-                    self._meet([whole])
-                ids[row] = at
-        return ids
-
-    def _codes(self, at: int, column: Column) -> Ints:
-        if column.kind != "text":
-            return column.values.astype(np.int64, copy=False)
-        words = self._words[at]
-        assert column.vocabulary is not None
-        recode = np.array([words.setdefault(word, len(words)) for word in column.vocabulary] + [-1], dtype=np.int64)
-        codes: Ints = recode[column.values]
-        return codes
-
-
-class _Table:
-    """Whole numbers numbered from 0 as they come: open addressing."""
-
-    def __init__(self) -> None:
-        self.slots = np.full(16, -1, dtype=np.int64)
-        self.values = np.empty(8, dtype=np.int64)
-        self.count = 0
-        self._second: _Table | None = None
-
-    def __len__(self) -> int:
-        return self.count
-
-    def number(self, values: Ints, known: Any) -> Ints:
-        """The number of each value; -1 where not known."""
-        ids = np.empty(len(values), dtype=np.int64)
-        self.slots, self.values, self.count = _numbered(self.slots, self.values, self.count, values, known, ids)
-        return ids
-
-    def right(self, values: Ints, known: Any) -> Ints:
-        """The same for the other half of a pair."""
-        if self._second is None:
-            self._second = _Table()
-        return self._second.number(values, known)
-
-
-@compiled
-def _slot(slots: np.ndarray, keys: np.ndarray, value: int) -> int:
-    mask = len(slots) - 1
-    at = np.int64((np.uint64(value) * np.uint64(0x9E3779B97F4A7C15)) >> np.uint64(22)) & mask
-    while slots[at] >= 0 and keys[slots[at]] != value:
-        at = (at + 1) & mask
-    return int(at)
-
-
-@compiled
-def _numbered(
-    slots: np.ndarray, keys: np.ndarray, count: int, values: np.ndarray, known: np.ndarray, ids: np.ndarray
-) -> tuple[np.ndarray, np.ndarray, int]:
-    for i in range(len(values)):
-        if not known[i]:
-            ids[i] = -1
-            continue
-        at = _slot(slots, keys, values[i])
-        if slots[at] < 0:
-            if count == len(keys):
-                more = np.empty(2 * count, dtype=np.int64)
-                more[:count] = keys
-                keys = more
-                slots = np.full(4 * count, -1, dtype=np.int64)
-                for j in range(count):
-                    slots[_slot(slots, keys, keys[j])] = j
-                at = _slot(slots, keys, values[i])
-            slots[at] = count
-            keys[count] = values[i]
-            count += 1
-        ids[i] = slots[at]
-    return slots, keys, count
 
 
 class Pool:
@@ -213,6 +79,12 @@ class Pool:
                 self.spec, self._ints, self._floats, self._places, self._used, entity, event, known, seq
             )
 
+    def kill_many(self, ids: Ints, events: Ints, knowns: Ints, seqs: Ints) -> None:
+        """Facts are visible no more; -1 is none."""
+        self._ints, self._floats = _kill_many(
+            self.spec, self._ints, self._floats, self._places, self._used, ids, events, knowns, seqs
+        )
+
     def read(
         self, entity: int, now: int, own: bool, own_event: int, own_values: Floats, out: Floats, ages: Ints
     ) -> None:
@@ -222,18 +94,29 @@ class Pool:
             own, own_event, own_values, out, ages,
         )  # fmt: skip
 
-    def read_many(self, ids: Ints, now: Ints, out: Floats) -> None:
-        """Answers of many requests, in order of `now`; `out` has shape (n, CELLS)."""
-        self._ints, self._floats = _read_many(
-            self.spec, self._ints, self._floats, self._places, self._used, ids, now, out
-        )
+    def follow(
+        self,
+        ids: Ints,
+        live: Bools,
+        replaced: Ints,
+        events: Ints,
+        knowns: Ints,
+        seqs: Ints,
+        values: Floats,
+        now: Ints,
+        out: Floats,
+    ) -> None:
+        """Push facts, and read the entity of each at its moment in `now`, which rises.
 
-    def follow(self, ids: Ints, events: Ints, knowns: Ints, seqs: Ints, values: Floats, now: Ints, out: Floats) -> None:
-        """Push facts, and after each read its entity at `now`, one moment per fact, rising per entity."""
+        Facts of one moment are pushed together before their entities are read. What is not `live` is only read;
+        a row of `replaced` (entity or -1, event, known, sequence) is killed before its fact is pushed; it may have no
+        rows at all. An id of -1 reads as null.
+        """
         self._tidy()
         self._ints, self._floats = _follow(
-            self.spec, self._ints, self._floats, self._places, self._used, ids, events, knowns, seqs, values, now, out
-        )
+            self.spec, self._ints, self._floats, self._places, self._used, ids, live, replaced, events, knowns, seqs,
+            values, now, out,
+        )  # fmt: skip
 
     def collect(self, entity: int, output: int, now: int) -> tuple[Floats, bool]:
         """The values that a collecting output is made of, and whether the table saw anything, after :meth:`read`."""
@@ -374,6 +257,16 @@ def _kill(
 
 
 @compiled
+def _kill_many(
+    spec: Ints, ints: Ints, floats: Floats, places: Ints, used: Ints, ids: Ints, events: Ints, knowns: Ints, seqs: Ints
+) -> tuple[Ints, Floats]:
+    for row in range(len(ids)):
+        if ids[row] >= 0 and places[ids[row], 0] >= 0:
+            ints, floats = _kill(spec, ints, floats, places, used, ids[row], events[row], knowns[row], seqs[row])
+    return ints, floats
+
+
+@compiled
 def _read(
     spec: Ints,
     ints: Ints,
@@ -403,16 +296,6 @@ def _read(
 
 
 @compiled
-def _read_many(
-    spec: Ints, ints: Ints, floats: Floats, places: Ints, used: Ints, ids: Ints, now: Ints, out: Floats
-) -> tuple[Ints, Floats]:
-    none, no_ages = np.empty(0, dtype=np.float64), np.empty(0, dtype=np.int64)
-    for row in range(len(ids)):
-        ints, floats = _read(spec, ints, floats, places, used, ids[row], now[row], False, FAR, none, out[row], no_ages)
-    return ints, floats
-
-
-@compiled
 def _follow(
     spec: Ints,
     ints: Ints,
@@ -420,6 +303,8 @@ def _follow(
     places: Ints,
     used: Ints,
     ids: Ints,
+    live: Bools,
+    replaced: Ints,
     events: Ints,
     knowns: Ints,
     seqs: Ints,
@@ -428,12 +313,27 @@ def _follow(
     out: Floats,
 ) -> tuple[Ints, Floats]:
     none, no_ages = np.empty(0, dtype=np.float64), np.empty(0, dtype=np.int64)
-    for row in range(len(ids)):
-        if ids[row] < 0:
-            out[row] = np.nan
-            continue
-        ints, floats = _push(
-            spec, ints, floats, places, used, ids[row], -FAR, events[row], knowns[row], seqs[row], values, row
-        )
-        ints, floats = _read(spec, ints, floats, places, used, ids[row], now[row], False, FAR, none, out[row], no_ages)
+    first, n, kills = 0, len(ids), len(replaced) > 0
+    while first < n:
+        end = first + 1
+        while end < n and now[end] == now[first]:
+            end += 1
+        for row in range(first, end):
+            if kills and replaced[row, 0] >= 0 and places[replaced[row, 0], 0] >= 0:
+                ints, floats = _kill(
+                    spec, ints, floats, places, used, replaced[row, 0], replaced[row, 1], replaced[row, 2],
+                    replaced[row, 3],
+                )  # fmt: skip
+            if live[row] and ids[row] >= 0:
+                ints, floats = _push(
+                    spec, ints, floats, places, used, ids[row], -FAR, events[row], knowns[row], seqs[row], values, row
+                )
+        for row in range(first, end):
+            if ids[row] < 0:
+                out[row] = np.nan
+            else:
+                ints, floats = _read(
+                    spec, ints, floats, places, used, ids[row], now[row], False, FAR, none, out[row], no_ages
+                )
+        first = end
     return ints, floats
