@@ -127,3 +127,18 @@ def test_wrong_labels_are_refused(label):
 def test_no_rows_are_refused():
     with pytest.raises(DataError, match="no rows"):
         fit(zero_rule(), Frame.of({"x": []}), [])
+
+
+def test_a_rule_may_not_read_a_list():
+    def often(row):
+        return row["last"] != None  # noqa: E711
+
+    features = Frame.of({"last": [("a",), ()], "x": [1.0, 2.0]})
+    with pytest.raises(ConfigError, match="a rule reads 'last', which holds lists; models do not take lists"):
+        fit(rule(often), features, [0, 1])
+
+
+def test_chance_does_not_draw_on_lists():
+    features, label = many(20)
+    beside = features.having(last=Column.of_kind([("a",) * row for row in range(20)], "list"))
+    assert fit(random(), beside, label).files() == fit(random(), features, label).files()

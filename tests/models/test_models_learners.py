@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from models_rows import many
 
-from hindcast.columns import Frame
+from hindcast.columns import Column, Frame
 from hindcast.errors import ArtifactError, ConfigError, DataError, UnknownName
 from hindcast.models import Learner, Model, load_model, write
 from hindcast.models.baselines import LAST_LABEL, last_label, random, rule, zero_rule
@@ -281,7 +281,7 @@ def test_a_missing_library_says_how_to_install_it(monkeypatch):
 
 SERVE = """
 import sys
-from hindcast.columns import Frame
+from hindcast.columns import Column, Frame
 from hindcast.models import load_model
 model = load_model(sys.argv[1])
 row = {"x": 1.0, "y": 2.0, "gaps": None, "count": 3.0, "flag": 1.0, "side": "left", "shop": "shop 3"}
@@ -340,3 +340,16 @@ def test_forests_are_freed_and_made_without_end():
     for _ in range(300):
         Forest(text).predict_row([0.0] * 7)
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 20_000  # 300 leaked forests are 60 MB and more
+
+
+@pytest.mark.parametrize("name", sorted(LEARNERS))
+def test_lists_are_no_inputs(name):
+    features, label = many(300)
+    features = features.having(**{LAST_LABEL: label})
+    last = Column.of_kind([None if row % 7 == 0 else ("a",) * (row % 4) for row in range(300)], "list")
+    learner, as_of = LEARNERS[name], np.arange(300)
+    plain = learner.fit(features, label, as_of=as_of, seed=1)
+    beside = learner.fit(features.having(last=last), label, as_of=as_of, seed=1)
+    assert beside.inputs == plain.inputs
+    assert beside.files() == plain.files()
+    assert beside.predict_row({**features.rows()[0], "last": ("a", "a")}) == plain.predict(features)[0]

@@ -154,3 +154,10 @@ def test_a_text_column_that_holds_nothing_may_come_as_any_kind():
 def test_an_unknown_encoder_is_refused(item):
     with pytest.raises(ArtifactError):
         Preparation.of([item])
+
+
+def test_features_that_are_all_lists_leave_nothing_to_learn_from():
+    lists = Frame.of({"last": [("a",), ()]})
+    for fit in (Preparation.linear, Preparation.trees):
+        with pytest.raises(ConfigError, match="lists are left out"):
+            fit(lists)

@@ -8,7 +8,7 @@ from monitor_seasons import START_US, requests
 
 from hindcast.columns import Column, Frame
 from hindcast.errors import ArtifactError, ConfigError, DataError, UnknownName
-from hindcast.monitor import PREDICTION, Reference
+from hindcast.monitor import PREDICTION, DriftMonitor, Reference
 from hindcast.monitor.bins import Bins
 from hindcast.monitor.profiles import _Grid, _replay, mixture
 from hindcast.monitor.season import Season
@@ -117,3 +117,19 @@ def test_rows_far_apart_in_time_leave_gaps_unjudged_rather_than_wrong():
     frame = Frame.of({"x": np.random.default_rng(0).normal(size=as_of.size)})
     reference = Reference.learn(frame, as_of, window="48h")
     assert reference.profile("x").thresholds["shift"].level < 3
+
+
+def test_lists_are_not_watched_and_nothing_minds_them():
+    frame, as_of, prediction = requests(days=30, per_day=50)
+    last = Column.of_kind([("JFK",) * (row % 3) for row in range(len(frame))], "list")
+    beside = Reference.learn(frame.having(last=last), as_of, prediction)
+    plain = Reference.learn(frame, as_of, prediction)
+    assert beside.ignored == (*plain.ignored, "last")
+    assert beside.names == plain.names
+    assert Bins.learn(frame["temp"]).codes(last, len(last)).tolist() == [Bins.learn(frame["temp"]).values] * len(last)
+    monitor = DriftMonitor(beside)
+    later = as_of + 60 * DAY_US
+    monitor.observe(frame.having(temp=last), later, prediction)  # a feature that became a list is missing
+    start = int(later[0]) // DAY_US * DAY_US
+    found = monitor.look([start + 5 * DAY_US])
+    assert ("temp", "null_share") in {(alert.feature, alert.statistic) for alert in found.alerts}

@@ -6,12 +6,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from hindcast.columns import Column
 from hindcast.errors import DataError, UnknownName
 from hindcast.facts import Table
 from hindcast.facts.fit import checked_value
 from hindcast.serve.inputs import checked_row
 from hindcast.serve.landing import facts_of_rows
-from hindcast.serve.records import FactsRecord, pack_facts, packed, unpacked
+from hindcast.serve.records import FactsRecord, PackedColumn, _pack, _unpack, pack_facts, packed, unpacked
 
 KINDS = ["number", "integer", "time", "boolean", "text"]
 scalars = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5)
@@ -113,3 +114,10 @@ def test_local_clock_times_are_read_in_the_tables_zone():
     pushed = facts_of_rows(table, rows, table.kinds, seq_from=0, arrival_us=0)
     assert set(pushed.facts.event.tolist()) == {1372672800000000}
     assert [r.row for r in pushed.refused] == [4]
+
+
+def test_lists_are_journaled_to_the_bit():
+    lists = Column.of_kind([("a", "ü"), (), None, (0.1, -0.0, 1e300)], "list")
+    back = _unpack(unpacked(packed(_pack(lists)), PackedColumn))
+    assert back.kind == "list"
+    assert repr(back.objects().tolist()) == repr(lists.objects().tolist())

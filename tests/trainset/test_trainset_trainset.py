@@ -182,3 +182,26 @@ def test_features_must_answer_the_spine(tmp_path):
         with pytest.raises(DataError, match=said):
             TrainingSet.stream(tmp_path / "set", TARGET, spine, parts, **given)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_lists_are_kept_to_the_bit_however_the_blocks_are_cut(tmp_path, monkeypatch):
+    """The first rows hold nothing that says whether the lists are of numbers or of texts."""
+    monkeypatch.setattr(trainset, "GROUP_ROWS", 8)
+    facts = history([20.0] * 40, [1] * 40)
+    spine = make_spine(TARGET, facts, until_us=90 * HOUR_US)
+    n = len(spine)
+    words = [None if i % 5 == 4 else () if i < 12 else ("a", "ü")[: 1 + i % 2] for i in range(n)]
+    numbers = [() if i < 20 else (0.1, -0.0, 1e300)[: i % 4] for i in range(n)]
+    features = features_of(spine).having(
+        words=Column.of_kind(words, "list"), numbers=Column.of_kind(numbers, "list"), none=Column.empty("list", n)
+    )
+    given = {"now_us": 90 * HOUR_US, "fingerprints": PRINTS, "identity": "f1"}
+    made = TrainingSet.build(TARGET, spine, features, **given)
+    loaded = TrainingSet.load(made.save(tmp_path / "whole"))
+    assert loaded.features.kinds == features.kinds
+    assert loaded.manifest == made.manifest
+    for name in ("words", "numbers", "none"):
+        assert repr(loaded.features[name].objects().tolist()) == repr(made.features[name].objects().tolist())
+    blocks = (features.take(slice(i, i + 3)) for i in range(0, n, 3))
+    TrainingSet.stream(tmp_path / "stream", TARGET, spine, blocks, **given)
+    assert files(tmp_path / "stream") == files(tmp_path / "whole")

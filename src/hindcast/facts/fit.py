@@ -33,6 +33,7 @@ _WANTED = {
     "time": "a moment such as '2013-07-01T06:00:00Z'",
     "boolean": "true or false",
     "text": "a text",
+    "list": "a list of texts or of finite numbers",
 }
 _KINDS: dict[type, Kind] = {bool: "boolean", int: "integer", float: "number", str: "text", datetime: "time"}
 _ENOUGH = 0.99
@@ -113,6 +114,11 @@ def checked_value(name: str, value: Any, kind: Kind, row: int | None = None) -> 
         if _FIRST_US <= moment < _LAST_US:
             return moment
         raise Misfit(_YEARS, column=name, value=short(value), row=row)
+    elif kind == "list" and isinstance(value, list | tuple):
+        if all(type(part) is str for part in value):
+            return list(value)
+        if all(type(part) in (float, int) and math.isfinite(part) for part in value):
+            return [float(part) for part in value]
     raise Misfit(f"{_WANTED[kind]} was expected", column=name, value=short(value), row=row)
 
 

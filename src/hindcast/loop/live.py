@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from hindcast.columns import Column, Frame
 from hindcast.facts.facts import Facts
+from hindcast.facts.lists import lists_of
 from hindcast.features.entities import joint_codes
 from hindcast.loop.history import Aging, History
 from hindcast.loop.trainer import Trained, Trainer
@@ -64,7 +65,10 @@ def logged_history(history: History, log: Facts) -> History:
     for name in system.plan.names:
         kind = history.features[name].kind
         column = log.frame[f"feature_{name}"] if f"feature_{name}" in log.frame else Column.empty(kind, n)
-        features[name] = column.as_kind(kind) if kind == "number" and column.kind != "text" else column
+        if kind == "list":
+            features[name] = lists_of(column)
+        else:
+            features[name] = column.as_kind(kind) if kind == "number" and column.kind != "text" else column
     requests = {
         name: log.frame[f"request_{name}"] if f"request_{name}" in log.frame else Column.empty(column.kind, n)
         for name, column in spine.frame.items()

@@ -286,6 +286,11 @@ class _Columns(Mapping[str, NDArray[Any]]):
         if name not in self._features:
             raise UnknownName("feature", name, self._features, where="a rule")
         column = self._features[name]
+        if column.kind == "list":
+            raise ConfigError(
+                f"a rule reads {name!r}, which holds lists; models do not take lists. Make a number or a text of it "
+                "with a feature function, and read that."
+            )
         self.read[name] = column.kind
         return column.array()
 

@@ -19,7 +19,8 @@ from hindcast.values import Floats, Ints
 __all__ = ["Learner", "Model", "Row", "StoredModel", "checked_labels", "value_of"]
 
 Row = Mapping[str, float | str | None]
-"""One request's features by name: a number, a text or None, as the online features answer them."""
+"""One request's features by name: a number, a text or None, as the online features answer them. Lists may stand
+beside them; no model reads one."""
 
 
 @runtime_checkable
@@ -103,7 +104,8 @@ class Learner(Protocol):
         Parameters
         ----------
         features : Frame
-            All columns are inputs, except those whose name starts with two underscores.
+            All columns are inputs, except lists (:func:`feature_kinds` leaves them out) and those whose name starts
+            with two underscores.
         label : float array, shape (n,)
             0 or 1.
         as_of : int64 array, shape (n,)
@@ -142,8 +144,8 @@ class StoredModel:
 
 
 def feature_kinds(features: Frame) -> dict[str, Kind]:
-    """The columns a model may use: all but those whose name starts with two underscores, which are about the row."""
-    return {name: kind for name, kind in features.kinds.items() if not name.startswith("__")}
+    """The columns a model may use: all but lists, and those whose name starts with two underscores (about the row)."""
+    return {name: kind for name, kind in features.kinds.items() if kind != "list" and not name.startswith("__")}
 
 
 def checked_labels(features: Frame, label: Floats, *, both: bool = False) -> Floats:

@@ -425,7 +425,9 @@ def _plain(value: Any) -> Any:
 def _kinds(features: Frame) -> dict[str, Kind]:
     kinds = feature_kinds(features)
     if not kinds:
-        raise ConfigError("there is no feature to learn from; declare at least one.")
+        raise ConfigError(
+            "there is no feature to learn from; declare at least one that is a number or a text (lists are left out)."
+        )
     for name, kind in kinds.items():
         if kind == "time":
             raise ConfigError(

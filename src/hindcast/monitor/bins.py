@@ -121,7 +121,7 @@ class Bins:
 
     def codes(self, column: Column | None, rows: int) -> Codes:
         """The bin of each row, int16, shape (n,); a column that is absent or of another kind holds only nulls."""
-        if column is None or (column.kind == "text") != (self.kind == "category"):
+        if column is None or column.kind == "list" or (column.kind == "text") != (self.kind == "category"):
             return np.full(rows, self.values, dtype=np.int16)
         if self.kind == "category":
             assert column.vocabulary is not None

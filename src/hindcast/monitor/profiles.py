@@ -102,7 +102,8 @@ class Reference:
     false_alarms : float
         The budget per quarter over all features, statistics and looks together.
     ignored : tuple of str
-        Columns not watched (times: they only ever grow).
+        Columns not watched: times, which only ever grow, and lists, which no model reads; what a feature
+        function makes of a list is watched like any number or text.
     """
 
     window_us: int
@@ -309,7 +310,7 @@ class Reference:
 
 def watched(features: Frame, prediction: Floats | None) -> tuple[dict[str, Column], tuple[str, ...]]:
     """The columns to watch, the prediction among them, and the names of those left out."""
-    columns = {name: features[name] for name in features.names if features[name].kind != "time"}
+    columns = {name: features[name] for name in features.names if features[name].kind not in ("time", "list")}
     ignored = tuple(name for name in features.names if name not in columns)
     if prediction is not None:
         if PREDICTION in columns:

@@ -8,16 +8,17 @@ with facts in the order in which they *arrived* rather than became known, and by
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import numpy as np
 
 from hindcast.columns import Column, Frame, Kind
 from hindcast.facts.facts import Facts
+from hindcast.facts.lists import lists_of
+from hindcast.features.entities import row_codes
 from hindcast.features.online import OnlineFeatures
 from hindcast.features.plan import FeaturePlan
-from hindcast.features.entities import row_codes
 from hindcast.monitor.skew import CLOCK, CORRECTION, DEFINITION, LATE_FACT, UNEXPLAINED, Explanation, SkewReport, skew
 from hindcast.values import HOUR_US, NEVER, Bools, Ints, duration_text
 
@@ -145,6 +146,8 @@ def served_skew(
     from hindcast.features.batch import answer
 
     recomputed = answer(plan, facts, served.requests, served.as_of, threads=threads)
+    lists = {name: lists_of(served.features[name]) for name, kind in recomputed.kinds.items() if kind == "list"}
+    served = replace(served, features=Frame({**served.features, **lists}, len(served)))
 
     def compare(explanations: Sequence[Explanation]) -> SkewReport:
         return skew(

@@ -15,6 +15,7 @@ _TYPES: dict[Kind, dict[str, Any]] = {
     "integer": {"type": ["integer", "null"]},
     "boolean": {"type": ["boolean", "null"]},
     "text": {"type": ["string", "null"]},
+    "list": {"type": ["array", "null"], "items": {"type": ["number", "string"]}},
     "time": {
         "type": ["string", "integer", "null"],
         "description": "ISO 8601 with offset, or microseconds since 1970 UTC",
@@ -62,7 +63,11 @@ def openapi(
         "properties": {
             **marks,
             **{
-                name: {"type": ["number", "string", "boolean", "null"], "description": what}
+                name: {
+                    "type": ["number", "string", "boolean", "array", "null"],
+                    "items": {"type": ["number", "string"]},
+                    "description": what,
+                }
                 for name, what in features.items()
             },
         },
@@ -91,7 +96,7 @@ def openapi(
                 "decision": {"type": "boolean", "description": "whether acting is worth more than not acting"},
                 "version": _TEXT,
                 "as_of": {**_TEXT, "format": "date-time"},
-                "features": {"type": "object"},
+                "features": {"type": "object", "description": "by name, as served; a list feature is an array"},
                 "ages_s": {"type": "object", "description": "seconds from the newest fact used to as_of"},
                 "explain": {"type": "object"},
             },

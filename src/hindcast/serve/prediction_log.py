@@ -15,6 +15,7 @@ import numpy as np
 
 from hindcast.columns import Column, Frame, Kind
 from hindcast.facts.facts import Facts
+from hindcast.facts.lists import texts_of
 from hindcast.facts.table import Table
 
 __all__ = ["PredictionRecord", "ShadowRecord", "prediction_facts", "prediction_table"]
@@ -94,7 +95,8 @@ def prediction_facts(
     """Records as rows, in their order.
 
     Columns are those of the record, then ``request_<column>`` of `kinds`, then ``feature_<name>``. A column without a
-    single value is left out: its kind is not known yet.
+    single value is left out: its kind is not known yet. A list is written as JSON: a column
+    of the lake holds single values. :func:`hindcast.facts.lists.lists_of` reads it.
 
     Parameters
     ----------
@@ -117,6 +119,8 @@ def prediction_facts(
         columns[f"request_{name}"] = Column.of_kind([record.request.get(name) for record in records], kind)
     for name in dict.fromkeys(name for record in records for name in record.features):
         column = Column.of([record.features.get(name) for record in records])
+        if column.kind == "list":
+            column = texts_of(column)
         columns[f"feature_{name}"] = column if column.kind == "text" else column.as_kind("number")
     as_of = columns["as_of"].values
     frame = Frame({name: column for name, column in columns.items() if name in _KINDS or column.present().any()})

@@ -143,6 +143,8 @@ class Predictor:
         for held in self._admitted.values():
             if name in held.kinds:
                 return held.kinds[name]
+        if isinstance(value, list | tuple):
+            return "list"
         return "text" if isinstance(value, str) else "number"
 
     def predict(self, version: str, features: Mapping[str, Any]) -> Prediction:

@@ -40,7 +40,7 @@ class PredictBody(msgspec.Struct, forbid_unknown_fields=True):
     """The body of ``POST /v1/predict``: one request or many, by their columns or with given features."""
 
     requests: list[dict[str, Scalar]] | None = None
-    given: list[dict[str, Scalar]] | None = None
+    given: list[dict[str, Scalar | list[str | float]]] | None = None
     features: bool = False
     explain: bool = False
 

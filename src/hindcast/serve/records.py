@@ -30,6 +30,7 @@ FACTS, PREDICTION, SHADOW, DRAIN, DRAINED = "facts", "prediction", "shadow", "dr
 """The kinds of record."""
 
 _TYPES: dict[str, Any] = {"number": "<f8", "integer": "<i8", "time": "<i8", "boolean": "<i1", "text": "<i4"}
+"""How values stand in a record; those of a list are MessagePack, as they differ in length."""
 
 
 class PackedColumn(msgspec.Struct, array_like=True, frozen=True):
@@ -130,6 +131,8 @@ def pack_facts(
 
 
 def _pack(column: Column) -> PackedColumn:
+    if column.kind == "list":
+        return PackedColumn("list", _encoder.encode(column.values.tolist()), None, None)
     return PackedColumn(
         column.kind,
         column.values.astype(_TYPES[column.kind]).tobytes(),
@@ -140,6 +143,8 @@ def _pack(column: Column) -> PackedColumn:
 
 def _unpack(packed_column: PackedColumn) -> Column:
     kind, valid = packed_column.kind, packed_column.valid
+    if kind == "list":
+        return Column.of_kind(msgspec.msgpack.decode(packed_column.values), "list")
     values = np.frombuffer(packed_column.values, _TYPES[kind])
     words = None
     if packed_column.vocabulary is not None:

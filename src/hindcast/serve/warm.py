@@ -15,7 +15,7 @@ from hindcast.serve.predictor import Predictor
 
 __all__ = ["blank", "warm_features", "warm_model", "warm_request"]
 
-_BLANK: dict[Kind, Any] = {"number": 0.0, "integer": 0, "time": 0, "boolean": False, "text": ""}
+_BLANK: dict[Kind, Any] = {"number": 0.0, "integer": 0, "time": 0, "boolean": False, "text": "", "list": ()}
 _log = logging.getLogger("hindcast.serve")
 
 

@@ -3,7 +3,7 @@
 The name is a digest of the target's declaration, the features' identity, the moment it was made for and the
 fingerprints of the facts it was made from: the same name means the same rows. Stored, it is a folder of two files,
 ``rows.parquet`` and ``manifest.json``, the same bytes whenever it is rebuilt (with one version of pyarrow, which
-writes its own version into the file).
+writes its own version into the file). Lists are written as JSON texts, and the manifest names their columns.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ import numpy as np
 
 from hindcast.columns import Column, Frame
 from hindcast.errors import ConfigError, DataError, StateError
+from hindcast.facts.lists import lists_of, texts_of
 from hindcast.trainset.maturity import maturity_of
 from hindcast.trainset.spine import Spine
 from hindcast.trainset.target import Binary
@@ -213,7 +214,9 @@ class TrainingSet:
             )
         with pq.ParquetFile(place / "rows.parquet") as file:
             frame = Frame.from_arrow(file.read())
-        return _assemble(frame, {name: value for name, value in manifest.items() if name not in ("sha256", "format")})
+        lists = {name: lists_of(frame[name]) for name in manifest.get("lists", ())}
+        told = {name: value for name, value in manifest.items() if name not in ("sha256", "format", "lists")}
+        return _assemble(Frame({**frame, **lists}, len(frame)), told)
 
 
 # ---- what goes in ---------------------------------------------------------------------------------------
@@ -297,7 +300,7 @@ def _groups(own: Frame, blocks: Iterator[Frame]) -> Iterator[Frame]:
 
 def _compact(frame: Frame) -> Frame:
     """The frame with vocabularies cut down to the words that occur, so that a slice costs what it holds."""
-    columns = {}
+    columns: dict[str, Column] = {}
     for name, column in frame.items():
         if column.vocabulary is not None and len(column.vocabulary) > len(column):
             words, codes = np.unique(column.values, return_inverse=True)
@@ -318,8 +321,12 @@ def _write(folder: Path, own: Frame, blocks: Iterator[Frame], manifest: Mapping[
     partial.mkdir(parents=True)
     rows = partial / "rows.parquet"
     writer = None
+    lists: set[str] = set()
     try:
-        for group in _groups(own, blocks):
+        for rows_of_group in _groups(own, blocks):
+            held = {name: texts_of(column) for name, column in rows_of_group.items() if column.kind == "list"}
+            lists.update(held)
+            group = Frame({**rows_of_group, **held}, len(rows_of_group))
             table = group.to_arrow()
             if writer is None:
                 writer = pq.ParquetWriter(
@@ -345,7 +352,8 @@ def _write(folder: Path, own: Frame, blocks: Iterator[Frame], manifest: Mapping[
         checksum = sha256()
         while chunk := file.read(1 << 20):
             checksum.update(chunk)
-    whole = {"format": FORMAT, **manifest, "sha256": checksum.hexdigest()}
+    named = {"lists": sorted(lists)} if lists else {}
+    whole = {"format": FORMAT, **manifest, **named, "sha256": checksum.hexdigest()}
     text = json.dumps(whole, indent=1, sort_keys=True, ensure_ascii=False) + "\n"
     (partial / "manifest.json").write_text(text, encoding="utf-8")
     _publish(partial, folder, text)
