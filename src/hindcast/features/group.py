@@ -35,6 +35,8 @@ class Slot:
     """Only whether there is a value counts (the count of a text column)."""
     numeric: bool = False
     """Texts are refused: they would be added up."""
+    role: int = -1
+    """In a tiled fold: how the values of a closed tile become one; see :mod:`hindcast.features.tiles`."""
 
 
 @dataclass(frozen=True)
@@ -157,6 +159,8 @@ class Group:
         return result
 
     def _column(self, slot: Slot, frame: Mapping[str, Column], length: int, coder: Coder | None) -> Floats:
+        if slot.role == layout.ROLE_REST:
+            return np.full(length, np.nan)
         if slot.column is None:
             return np.ones(length)
         column = frame[slot.column]
@@ -249,6 +253,26 @@ class _Slots:
         return self.index.setdefault(slot, len(self.index))
 
 
+class _TiledSlots(_Slots):
+    """The value columns of a tiled fold: weights, sums in two values, least and greatest ones."""
+
+    def role(self, member: Window, role: int) -> int:
+        column, weight = member.column, role == layout.ROLE_WEIGHT
+        at = self._add(Slot(column, member.where, None, weight and column is not None, not weight, role))
+        if role == layout.ROLE_SUM:
+            self._add(Slot(column, member.where, None, False, True, layout.ROLE_REST))  # stands next to it
+        return at
+
+
+def tile_us_of(window: Latest | Window) -> int:
+    """The tile that a window's closed facts may be summed up by; 0 where they must be kept."""
+    if not isinstance(window, Window) or window.table.key or window.own:
+        return 0
+    tiles = {span.tile_us for span in window.spans}
+    kinds = {aggregate.kind for aggregate in window.aggregates}
+    return tiles.pop() if len(tiles) == 1 and kinds <= {"count", "sum", "mean", "share", "min", "max"} else 0
+
+
 class _Parts:
     """What a window keeps up to date: counts, sums and wedges, each once."""
 
@@ -267,7 +291,8 @@ def _windows(
     start: int,
     stage: int,
 ) -> Group:
-    slots = _Slots(members)
+    tile = tile_us_of(members[0])
+    slots = _TiledSlots(members) if tile else _Slots(members)
     windows: dict[Span, int] = {}
     parts: list[_Parts] = []
     raw: list[tuple[Any, ...]] = []
@@ -278,8 +303,11 @@ def _windows(
             w = windows.setdefault(span, len(windows))
             if w == len(parts):
                 parts.append(_Parts())
-            slot = slots.of(member) if aggregate.kind != "weighted_mean" else -1
-            kind, a, b, c = _output(aggregate, part, slot, slots, member, parts[w], span.kind == "session")
+            if isinstance(slots, _TiledSlots):
+                slot, (kind, a, b, c) = -1, _tiled_output(aggregate, slots, member, parts[w])
+            else:
+                slot = slots.of(member) if aggregate.kind != "weighted_mean" else -1
+                kind, a, b, c = _output(aggregate, part, slot, slots, member, parts[w], span.kind == "session")
             is_list = aggregate.kind in LISTS
             collected = aggregate if kind == layout.COLLECTED else None
             cells = 0 if collected else 1 + int(aggregate.number) if is_list else 1
@@ -289,7 +317,8 @@ def _windows(
             cell += cells
     reaches = [span.reach_us for span in windows]
     retain = -1 if max(reaches) >= FAR else max(0, *reaches)
-    spec = _assembled(list(windows), parts, raw, len(slots.index), retain, start)
+    roles = [slot.role for slot in slots.index] if tile else []
+    spec = _assembled(list(windows), parts, raw, len(slots.index), retain, start, tile, roles)
     return Group(table, lookups, by, own, False, tuple(slots.index), spec, tuple(readings), stage=stage)
 
 
@@ -325,6 +354,22 @@ def _output(
     return kind, total, 0, count
 
 
+def _tiled_output(aggregate: Aggregate, slots: _TiledSlots, member: Window, parts: _Parts) -> tuple[int, int, int, int]:
+    """(kind, a, b, c) in a tiled fold, whose rows may stand for many facts: counts are sums of weights."""
+    if aggregate.kind in ("min", "max"):
+        least = aggregate.kind == "min"
+        value = slots.role(member, layout.ROLE_MIN if least else layout.ROLE_MAX)
+        wedge = parts.wedges.setdefault((value, -1 if least else 1), len(parts.wedges))
+        return layout.MIN if least else layout.MAX, wedge, value, 0
+    weight = slots.role(member, layout.ROLE_WEIGHT)
+    count = parts.sums.setdefault((weight, -1), len(parts.sums))
+    if aggregate.kind == "count":
+        return layout.SUM, count, 0, -1
+    value = slots.role(member, layout.ROLE_SUM)
+    total = parts.sums.setdefault((value, -2 - (value + 1)), len(parts.sums))
+    return (layout.SUM, total, 0, -1) if aggregate.kind == "sum" else (layout.WEIGHTED_MEAN, total, count, -1)
+
+
 def _assembled(
     windows: Sequence[Span],
     parts: Sequence[_Parts],
@@ -332,6 +377,8 @@ def _assembled(
     values: int,
     retain: int,
     start: int,
+    tile: int,
+    roles: Sequence[int],
 ) -> Ints:
     """Give every window's parts their places, and outputs those of the parts they read."""
     rows: list[tuple[int, ...]] = []
@@ -355,7 +402,7 @@ def _assembled(
     outputs = []
     for kind, w, a, b, c, cell, cells, number in raw:
         count, total, wedge = firsts[w]
-        moved = (total, total, count)
+        moved = (total, total, count if c >= 0 else 0)
         if kind >= layout.SCANNED or windows[w].kind == "session":
             moved = (0, 0, 0)
         elif kind in (layout.MIN, layout.MAX):
@@ -364,7 +411,7 @@ def _assembled(
             moved = (count, 0, 0)
         bits = int(np.float64(number).view(np.int64))
         outputs.append((kind, w, a + moved[0], b + moved[1], c + moved[2], cell, cells, bits))
-    spec = _spec(rows, counts, sums, wedges, outputs, values, retain, 0, start)
+    spec = _spec(rows, counts, sums, wedges, outputs, values, retain, 0, start, tile, roles)
     for w in range(len(rows)):
         spec[layout.SPEC_HEAD + w * layout.WINDOW_WIDTH + layout.W_EDGES] += len(spec)
     return np.concatenate([spec, *edges])
@@ -380,6 +427,8 @@ def _spec(
     retain: int,
     kept: int,
     start: int,
+    tile: int = 0,
+    roles: Sequence[int] = (),
 ) -> Ints:
     sizes = [values, len(windows), len(counts), len(sums), len(wedges), len(outputs)]
     cells = sum(output[layout.O_CELLS] for output in outputs)
@@ -391,4 +440,5 @@ def _spec(
         starts.append(at)
         at += sum(len(row) for row in rows)
     flat = [n for rows in (windows, counts, sums, wedges, outputs) for row in rows for n in row]
-    return np.array([*sizes, cells, retain, kept, start, *starts, *bases, *flat], dtype=np.int64)
+    head = [*sizes, cells, retain, kept, start, *starts, *bases, tile, at]
+    return np.array([*head, *flat, *roles], dtype=np.int64)

@@ -44,6 +44,7 @@ from hindcast.features.layout import (
     SUM_AT,
     SUM_WIDTH,
     SUMS,
+    TILE,
     VALUE_AT,
     VALUES,
     W_BACK,
@@ -66,6 +67,7 @@ from hindcast.features.layout import (
     WINDOWS,
 )
 from hindcast.features.spans import FAR
+from hindcast.features.tiles import close_tiles
 from hindcast.features.wedge import wedge_append, wedge_insert, wedge_remove
 from hindcast.values import Floats, Ints
 
@@ -147,7 +149,9 @@ def _shift(spec: Ints, ints: Ints, floats: Floats, window: int, position: int, e
             x, other, error = floats[start + spec[at] * cap + position], spec[at + 1], 0.0
             if other >= 0:
                 x, error = two_product(x, floats[start + other * cap + position])
-                error = error if math.isfinite(error) else 0.0
+            elif other < -1:
+                error = floats[start + (-2 - other) * cap + position]
+            error = error if math.isfinite(error) else 0.0
             high, low = floats[s], floats[n + s]
             floats[2 * n + s], floats[3 * n + s] = high, low
             if not math.isfinite(x):
@@ -259,8 +263,14 @@ def push(spec: Ints, ints: Ints, floats: Floats, event: int, known: int, seq: in
     if retain >= 0 and spec[LATEST_KEPT] == 0 and event < ints[NOW] - retain:
         return ints, floats  # every window has passed it
     if ints[SIZE] == ints[CAP]:
+        if spec[TILE] > 0:
+            closed = ints[NOW]
+            for window in range(spec[WINDOWS]):
+                closed = min(closed, bounds(spec, window, ints[NOW])[1])
+            close_tiles(spec, ints, floats, closed)
         cap = ints[CAP]
-        ints, floats = _resized(spec, ints, floats, cap if ints[HEAD] * 2 >= cap > 0 else cap * 2, ints[WIDE])
+        if ints[SIZE] * 2 > cap:
+            ints, floats = _resized(spec, ints, floats, cap if ints[HEAD] * 2 >= cap > 0 else cap * 2, ints[WIDE])
     if append(spec, ints, floats, event, known, seq, values, row):
         return ints, floats
     at = _place(spec, ints, event, known, seq)

@@ -20,7 +20,7 @@ from hindcast.errors import ConfigError
 from hindcast.facts.table import Table
 from hindcast.features.definitions import Enriched, Latest, Request, Transform, Window, transform
 from hindcast.features.graph import Neighbours, SharedNeighbours
-from hindcast.features.group import Group, make_group
+from hindcast.features.group import Group, make_group, tile_us_of
 from hindcast.values import digest
 
 __all__ = ["FanOut", "Feature", "FeaturePlan", "Stage"]
@@ -314,7 +314,7 @@ class _Compiler:
         return self.stage_of[name]
 
     def _stages(self) -> tuple[Stage, ...]:
-        grouped: dict[tuple[int, str, tuple[tuple[str, str], ...], bool, bool], list[Latest | Window]] = {}
+        grouped: dict[tuple[int, str, tuple[tuple[str, str], ...], bool, int], list[Latest | Window]] = {}
         fans: dict[int, list[Neighbours]] = {}
         steps: dict[int, list[Transform]] = {}
         for definition in self.made:
@@ -325,7 +325,8 @@ class _Compiler:
             for reader in self._keyed(definition):
                 stage = max([0, *(1 + self._stage(n) for n, _ in reader.by)])
                 own = isinstance(reader, Window) and reader.own
-                place = (stage, digest(reader.table.describe()), reader.by, own, isinstance(reader, Latest))
+                kind = -1 if isinstance(reader, Latest) else tile_us_of(reader)
+                place = (stage, digest(reader.table.describe()), reader.by, own, kind)
                 members = grouped.setdefault(place, [])
                 if reader not in members:
                     members.append(reader)

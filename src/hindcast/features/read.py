@@ -234,8 +234,8 @@ def read(
                 high, low = _product_sum(spec, ints, floats, a, own_values, extra)
             else:
                 high, low = floats[a], floats[spec[SUMS] + a]
-            count = ints[counts + c]
-            if extra and not math.isnan(own_values[spec[spec[COUNT_AT] + c]]):
+            count = ints[counts + c] if c >= 0 else 1
+            if extra and c >= 0 and not math.isnan(own_values[spec[spec[COUNT_AT] + c]]):
                 count += 1
             if kind == SUM:
                 out[cell] = high
