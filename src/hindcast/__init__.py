@@ -48,6 +48,7 @@ if TYPE_CHECKING:
         weighted_mean,
         window,
     )
+    from hindcast.features.logged import logged
     from hindcast.features.noted import feature
     from hindcast.metrics import Goal
     from hindcast.models import last_label, random, rule, zero_rule
@@ -95,6 +96,7 @@ __all__ = [
     "load_system",
     "local_hour",
     "local_weekday",
+    "logged",
     "logistic",
     "members",
     "neighbours_mean",
@@ -144,6 +146,7 @@ _ROOMS: dict[str, tuple[str, ...]] = {
         "slice_floor",
     ),
     "hindcast.facts": ("Table", "after", "before", "files", "frame"),
+    "hindcast.features.logged": ("logged",),
     "hindcast.features.noted": ("feature",),
     "hindcast.features": (
         "aggregate",

@@ -114,15 +114,18 @@ class Assembly:
     def history(self, *, until_us: int = NEVER, threads: int = 2, progress: Progress | None = None) -> Any:
         """Every request the landed facts imply, with features and labels; see :mod:`hindcast.loop.history`."""
         from hindcast.loop.history import History
+        from hindcast.loop.logged import logged_answers
 
         fingerprints = self._fingerprints()
         if self._history is None or self._history[:2] != (fingerprints, until_us):
             with self._stage("read facts"):
                 facts = self.facts()
+                with self._registry() as registry:
+                    answers = logged_answers(self.system, self.lake, registry, self.home.root / "features")
             with self._stage("features"):
                 made = History.build(
                     self.system, facts, fingerprints, until_us=until_us, threads=threads, progress=progress,
-                    kept=self._answers,
+                    kept=self._answers, answers=answers,
                 )  # fmt: skip
             self._history = (fingerprints, until_us, made)
         return self._history[2]
@@ -138,8 +141,11 @@ class Assembly:
         return report
 
     def _fingerprints(self) -> dict[str, str]:
+        from hindcast.loop.logged import log_fingerprint
+
         landed = set(self.lake.tables())
-        return {name: self.lake.fingerprint(name) for name in sorted(self.system.tables) if name in landed}
+        found = {name: self.lake.fingerprint(name) for name in sorted(self.system.tables) if name in landed}
+        return found | log_fingerprint(self.system, self.lake)
 
     @property
     def _answers(self) -> Path:
@@ -376,7 +382,7 @@ class Assembly:
 
     def open_service(self, clock: Clock | None = None) -> Any:
         """The server's state: features, journal, models; see :class:`hindcast.serve.Service`."""
-        from hindcast.loop.skew import keep_meanings
+        from hindcast.loop.meanings import keep_meanings
         from hindcast.serve import Service
 
         target = self.system.target

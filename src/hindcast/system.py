@@ -18,6 +18,8 @@ from typing import TYPE_CHECKING, Any
 from hindcast.errors import ConfigError, HindcastError, UnknownName
 from hindcast.facts.source import Source
 from hindcast.facts.table import Table, check_views
+from hindcast.features.logged import Logged, unlogged
+from hindcast.features.meaning import names_of
 from hindcast.features.plan import Feature, FeaturePlan
 from hindcast.metrics.value import Goal
 from hindcast.trainset.target import Binary
@@ -145,7 +147,7 @@ class System:
         The question and its answer.
     features : sequence
         Definitions (:func:`hindcast.request`, :func:`hindcast.latest`, :func:`hindcast.window`) and plain
-        functions.
+        functions; :func:`hindcast.logged` around one takes its training values from the prediction log.
     models : sequence of learners
         Candidates and baselines. The three parameter-free baselines (random, zero rule, last known label) are
         always added.
@@ -172,7 +174,7 @@ class System:
     name: str
     goal: Goal
     predict: Binary
-    features: Sequence[Feature]
+    features: Sequence[Feature | Logged]
     models: Sequence[Learner]
     gates: Sequence[Any] = ()
     rollout: Sequence[Any] = ()
@@ -209,7 +211,19 @@ class System:
     @cached_property
     def plan(self) -> FeaturePlan:
         """The features, compiled."""
-        return FeaturePlan.compile(self.features, target=self.predict.table)
+        return FeaturePlan.compile([unlogged(feature) for feature in self.features], target=self.predict.table)
+
+    @cached_property
+    def logged(self) -> Mapping[str, Logged]:
+        """The features whose training values are those the server logged, by name."""
+        return {name: how for how in self.features if isinstance(how, Logged) for name in names_of(how)}
+
+    @cached_property
+    def features_identity(self) -> str:
+        """What a training set's features are: what they mean, and which of them are taken from the log, and how."""
+        if not self.logged:
+            return self.plan.identity
+        return digest({"features": self.plan.identity, "logged": {n: how.describe() for n, how in self.logged.items()}})
 
     @cached_property
     def tables(self) -> Mapping[str, Table]:
@@ -250,7 +264,7 @@ class System:
             "name": self.name,
             "goal": self.goal,
             "predict": self.predict,
-            "features": self.plan.identity,
+            "features": self.features_identity,
             "models": list(self.learners),
             "gates": list(self.gates),
             "rollout": list(self.rollout),

@@ -15,6 +15,7 @@ from hindcast.assemble import Assembly, open_system
 from hindcast.clock import ReplayClock
 from hindcast.columns import Frame
 from hindcast.facts import Facts
+from hindcast.features import last_n, top
 from hindcast.models import write, zero_rule
 from hindcast.serve import Ask
 from hindcast.system import System
@@ -30,6 +31,13 @@ PINGS = hc.Table("pings", event_time="at", known_after="1m", types={"lane": "int
 ENDS = hc.Table("ends", key="id", event_time="ended", known="event", types={"id": "text", "late": "boolean"})
 
 
+LISTS = (
+    hc.window(PINGS, "speed", [last_n(3), "since"], over="2h", by="lane"),
+    hc.window(TRIPS, "word", [top(2)], over="3h", by="lane"),
+)
+"""Features whose values are lists, and one that moves with the clock."""
+
+
 def is_big(fare: Any) -> Any:
     return fare > 10
 
@@ -43,7 +51,7 @@ def taxis(*features: Any, speeds: str = "speed > -1") -> System:
     return System(
         name="taxis",
         goal=hc.Goal("turn back", hit=40, false_alarm=-15),
-        predict=hc.Binary(TRIPS, as_of=hc.after("at", "0s"), label=hc.outcome(ENDS, "late", on="id"), maturity="2h"),
+        predict=hc.Binary(TRIPS, as_of=hc.after("at", "1m"), label=hc.outcome(ENDS, "late", on="id"), maturity="1h"),
         features=[
             hc.request("fare"), is_big, crowded,
             hc.latest(PINGS, "speed", by="lane"),
@@ -54,7 +62,7 @@ def taxis(*features: Any, speeds: str = "speed > -1") -> System:
             *features,
         ],
         models=[hc.logistic()],
-        training=hc.Training(validation="6h", min_rows=5),
+        training=hc.Training(validation="3h", min_rows=5),
     )  # fmt: skip
 
 
@@ -74,7 +82,8 @@ def opened(system: System, home: Path) -> Assembly:
     model = zero_rule().fit(Frame.of({"fare": [1.0, 2.0]}), np.array([1.0, 0.0]), as_of=np.arange(2), seed=0)
     folder = registry.draft() / "model"
     write(folder, model, system="taxis", target="target", features=system.plan.identity, threshold=0.5)
-    version = registry.register({"features": system.plan.identity}, at_us=START, artefact=folder).name
+    body = {"features": system.plan.identity, "as_of": iso(START)}
+    version = registry.register(body, at_us=START, artefact=folder).name
     registry.promote(version, reason="a test", at_us=START)
     return assembly
 
@@ -135,11 +144,10 @@ def live(
                     fare, lane = round(chance.uniform(1, 20), 2), chance.randrange(3)
                     await service.push("trips", [trip(name, now, lane, fare, chance.choice("ab"))], arrival=now)
                     values = {"id": name, "fare": fare, "lane": lane}
-                    clock.advance(now)
-                    await service.predict([Ask(values=values, as_of=now + 1, request_id=name)])
+                    await service.predict([Ask(values=values, as_of=now + MINUTE, request_id=name)])
                     asked += 1
-                    end = {"id": name, "ended": iso(now + MINUTE), "late": chance.random() < 0.5}
-                    await service.push("ends", [end], arrival=now + MINUTE)
+                    end = {"id": name, "ended": iso(now + 2 * MINUTE), "late": chance.random() < 0.5}
+                    await service.push("ends", [end], arrival=now + 2 * MINUTE)
                     if chance.random() < corrected:
                         again = trip(name, now, lane, fare + 100, "c", seen=now + MINUTE)
                         behind.append((now + chance.randrange(20, 90) * MINUTE, "trips", again))

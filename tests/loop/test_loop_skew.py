@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from shutil import rmtree
 from typing import Any
 
 import pytest
-from skew_taxis import START, crowded, live, opened, taxis
+from skew_taxis import LISTS, START, crowded, live, opened, taxis
 
 import hindcast as hc
 from hindcast.assemble import open_system
@@ -15,7 +16,8 @@ from hindcast.clock import ReplayClock
 from hindcast.expressions import Expression
 from hindcast.features.meaning import digests_of
 from hindcast.features.plan import FeaturePlan
-from hindcast.loop.skew import keep_meanings, kept_meanings, replayed_skew
+from hindcast.loop.meanings import keep_meanings, kept_meanings
+from hindcast.loop.skew import replayed_skew
 from hindcast.testing import DELIVERIES_START, deliveries, deliveries_system
 from hindcast.values import DAY_US, HOUR_US, iso
 
@@ -23,27 +25,29 @@ pytestmark = pytest.mark.service
 
 
 def test_a_clean_day_has_no_skew(tmp_path: Path) -> None:
-    assembly = opened(taxis(), tmp_path)
+    assembly = opened(taxis(*LISTS), tmp_path)
     asked = live(assembly)
     report = assembly.skew()
     assert (report.rows, report.causes) == (asked, {})
+    logged = assembly.lake.facts("predictions_target").frame["feature_pings_speed_last_3_2h_by_lane"].objects()
+    assert any(text.count(",") == 2 for text in logged if text), "a list is in the log as JSON"
     assert report.verdict().ok
     assert sum(f.rows for f in report.features) == asked * len(assembly.system.plan.names)
 
 
 def test_late_facts_and_late_corrections_are_named(tmp_path: Path) -> None:
-    assembly = opened(taxis(), tmp_path / "late")
+    assembly = opened(taxis(*LISTS), tmp_path / "late")
     live(assembly, late=0.15)
     report = assembly.skew()
     assert report.causes["late fact"] > 20
     assert set(report.causes) == {"late fact"}
     touched = {f.feature for f in report.features if f.different}
-    assert {"pings_count_1h_by_lane", "pings_speed_by_lane"} <= touched
+    assert {"pings_count_1h_by_lane", "pings_speed_by_lane", "pings_speed_last_3_2h_by_lane"} <= touched
     assert not {"fare", "is_big", "trips_fare_sum_3h_by_lane"} & touched
     assert not report.verdict().ok
     assert report.verdict(["late fact"]).ok
 
-    other = opened(taxis(), tmp_path / "corrected")
+    other = opened(taxis(*LISTS), tmp_path / "corrected")
     live(other, corrected=0.3)
     report = other.skew()
     assert report.causes["correction"] > 20
@@ -71,6 +75,17 @@ def test_an_edited_definition_is_named_feature_by_feature(tmp_path: Path) -> Non
         noted.unlink()
     causes = {f.feature: f.causes for f in edited.skew().features}
     assert causes["pings_mean_2h_by_lane"]["definition"] > 20, "then the plan's identity still tells"
+
+
+def test_the_log_itself_says_under_which_plan_it_was_served(tmp_path: Path) -> None:
+    """A version may serve under plans that came after its training, and its artefact may be gone."""
+    served = opened(taxis(), tmp_path)
+    asked = live(served, steps=100)
+    said = served.lake.facts("predictions_target").frame["plan"].objects().tolist()
+    assert said == [served.system.plan.identity] * asked
+    rmtree(tmp_path / "models")
+    edited = open_system(taxis(speeds="speed > 40"), tmp_path, clock=ReplayClock(START))
+    assert set(edited.skew().causes) == {"definition"}
 
 
 def test_a_feature_that_was_not_served_yet_is_not_compared(tmp_path: Path) -> None:
@@ -117,7 +132,7 @@ def one_too_many(read: Any, value: Any, moment: int, kinds: Any) -> Any:
 
 
 def test_a_server_whose_clock_is_wrong_is_found(tmp_path: Path) -> None:
-    assembly = opened(taxis(), tmp_path)
+    assembly = opened(taxis(*LISTS), tmp_path)
     live(assembly, meddle=meddler(an_hour_ago))
     report = assembly.skew()
     total = sum(report.causes.values())

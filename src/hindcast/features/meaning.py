@@ -17,13 +17,14 @@ from typing import Any, Literal
 
 from hindcast.facts.table import Table
 from hindcast.features.aggregates import Aggregate
-from hindcast.features.definitions import Enriched, Latest, Request, Transform, Window
+from hindcast.features.definitions import Enriched, Latest, Request, Transform, Window, transform
 from hindcast.features.graph import Neighbours, SharedNeighbours
-from hindcast.features.plan import Definition, FeaturePlan
+from hindcast.features.logged import Logged, unlogged
+from hindcast.features.plan import Definition, Feature, FeaturePlan
 from hindcast.features.spans import Span
 from hindcast.values import digest, duration_text
 
-__all__ = ["Change", "changes", "digests", "digests_of", "in_words", "meanings", "singles"]
+__all__ = ["Change", "changes", "digests", "digests_of", "in_words", "meanings", "names_of", "singles"]
 
 Meaning = Mapping[str, Any]
 _TOLD_APART = frozenset({"names", "columns", "aggregates", "spans", "by", "table"})
@@ -67,6 +68,12 @@ def singles(definition: Definition) -> list[Single]:
             ]
         case Transform() | Neighbours() | SharedNeighbours():
             return [Single(definition.name, definition)]
+
+
+def names_of(feature: Feature | Logged) -> tuple[str, ...]:
+    """The names of the features that a definition, or a function, declares."""
+    plain = unlogged(feature)
+    return tuple(single.name for single in singles(plain if isinstance(plain, Definition) else transform(plain)))
 
 
 def readers(definition: Definition) -> dict[str, Latest | Window]:

@@ -8,12 +8,13 @@ this table is what would have been logged then.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from hindcast.columns import Column, Frame
 from hindcast.errors import DataError
@@ -21,6 +22,7 @@ from hindcast.evaluate import Fresh
 from hindcast.facts.facts import Facts
 from hindcast.models.baselines import LAST_LABEL
 from hindcast.system import System
+from hindcast.trainset.logged import LoggedAnswers, with_logged
 from hindcast.trainset.maturity import label_delays, maturity_of
 from hindcast.trainset.spine import Spine, make_spine
 from hindcast.trainset.trainset import TrainingSet
@@ -56,6 +58,9 @@ class History:
         Gives, for requests and their moments, the ages of what the system expects to be fresh.
     backfill : BackfillReport, optional
         What was computed, and what was read back, where answers are kept.
+    logged : mapping of str to int8 array, shape (n,)
+        By feature that is taken from the prediction log, what became of each value; see
+        :data:`hindcast.trainset.logged.STATUSES`.
     """
 
     system: System
@@ -66,6 +71,7 @@ class History:
     rows: Mapping[str, int]
     aging: Aging | None = None
     backfill: BackfillReport | None = None
+    logged: Mapping[str, NDArray[np.int8]] = field(default_factory=dict)
 
     @staticmethod
     def build(
@@ -77,6 +83,7 @@ class History:
         threads: int = 2,
         progress: Progress | None = None,
         kept: Path | None = None,
+        answers: LoggedAnswers | None = None,
     ) -> History:
         """Make the spine from the target's declaration and answer its features from the facts.
 
@@ -91,6 +98,9 @@ class History:
         kept : Path, optional
             Where answers are kept from one time to the next, so that only what changed is computed; see
             :mod:`hindcast.features.backfill`. Facts under the fingerprint they had are not looked at again.
+        answers : LoggedAnswers, optional
+            What a server has logged: features that are declared as logged take the values that are there, and no others
+            unless they are to be filled. Without it they are recomputed.
 
         Raises
         ------
@@ -115,12 +125,15 @@ class History:
             features, report = backfill(
                 system.plan, facts, spine.frame, spine.as_of, kept, marks=fingerprints, threads=threads
             )
+        logged: Mapping[str, NDArray[np.int8]] = {}
+        if answers is not None:
+            features, logged = with_logged(features, spine, system.target.label.on, answers, system.logged)
         if progress:
             progress("features", len(spine), len(spine))
         inputs = features.having(**{LAST_LABEL: Column("number", spine.last_label())})
         counts = {name: len(f) for name, f in sorted(facts.items())}
         aging = _aging(system, facts, threads)
-        return History(system, spine, features, inputs, dict(fingerprints), counts, aging, report)
+        return History(system, spine, features, inputs, dict(fingerprints), counts, aging, report, logged)
 
     def __len__(self) -> int:
         return len(self.spine)
@@ -164,8 +177,9 @@ class History:
             self.features,
             now_us=now_us,
             fingerprints=self.fingerprints,
-            identity=self.system.plan.identity,
+            identity=self.system.features_identity if self.logged else self.system.plan.identity,
             since_us=None if window is None else now_us - window,
+            logged=self.logged,
         )
 
     def delays(self) -> Ints:

@@ -1,51 +1,24 @@
-"""Skew of a whole system: in production from its prediction log, in a replay between the two drivers.
-
-Every serving process leaves behind what its features meant (:func:`keep_meanings`), so that later an edited definition
-is told apart from an unchanged one, feature by feature.
-"""
+"""Skew of a whole system: in production from its prediction log, in a replay between the two drivers."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 
-import numpy as np
-
 from hindcast.columns import Column, Frame
-from hindcast.errors import HindcastError
 from hindcast.facts.facts import Facts
 from hindcast.facts.lake import Lake
-from hindcast.features.meaning import digests_of
 from hindcast.features.online import OnlineFeatures
-from hindcast.journal.durable import make_folder, replace_file
 from hindcast.loop.history import History
-from hindcast.models import read
+from hindcast.loop.meanings import served_meanings
 from hindcast.monitor.served import Served, served_skew
 from hindcast.monitor.skew import SkewReport, skew
 from hindcast.registry import Registry
 from hindcast.serve.prediction_log import prediction_table
 from hindcast.system import System
-from hindcast.values import NEVER, Bools
+from hindcast.values import NEVER
 
-__all__ = ["keep_meanings", "kept_meanings", "logged_skew", "replayed_skew"]
-
-
-def keep_meanings(folder: Path, system: System) -> None:
-    """Note in `folder` what the system's features mean, under their plan's identity; once."""
-    path = folder / f"{system.plan.identity}.json"
-    if not path.exists():
-        make_folder(folder)
-        replace_file(path, json.dumps(digests_of(system.plan), indent=1).encode() + b"\n")
-
-
-def kept_meanings(folder: Path, identity: str) -> dict[str, str] | None:
-    """What the features of a plan meant, by name; None where nobody noted it."""
-    try:
-        found: dict[str, str] = json.loads((folder / f"{identity}.json").read_bytes())
-    except (OSError, ValueError):
-        return None
-    return found
+__all__ = ["logged_skew", "replayed_skew"]
 
 
 def logged_skew(
@@ -70,7 +43,7 @@ def logged_skew(
     registry : Registry
         Whose versions answered; a version's artefact says which features it was trained on.
     noted : Path
-        Where :func:`keep_meanings` noted what features meant.
+        Where :func:`~hindcast.loop.meanings.keep_meanings` noted what features meant.
     since_us, until_us, limit
         As of :meth:`Served.of`.
     threads : int, default 2
@@ -82,53 +55,17 @@ def logged_skew(
         return skew(Frame({}, 0), Frame({}, 0), left_out=served.left_out)
     facts = {name: lake.facts(name, system.columns_of(name)) for name in system.plan.tables}
     arrivals = {name: lake.arrivals(name)[: len(facts[name])] for name in facts}
-    changed, another_plan, compared = _definitions(system, served, registry, noted)
+    meant = served_meanings(system, served.plan, served.version, registry, noted)
     return served_skew(
         system.plan,
         served,
         facts,
         arrivals,
-        changed=changed,
-        another_plan=another_plan,
-        compared=compared,
+        changed=meant.changed,
+        another_plan=meant.another_plan,
+        compared=meant.compared,
         threads=threads,
     )
-
-
-def _definitions(
-    system: System, served: Served, registry: Registry, noted: Path
-) -> tuple[dict[str, Bools], Bools, dict[str, Bools]]:
-    """By feature the rows served under another definition; the rows served under a plan of which no more is known than
-    that it was another; by feature the rows in which it was served at all."""
-    now = digests_of(system.plan)
-    n = len(served)
-    another_plan = np.zeros(n, dtype=np.bool_)
-    changed = {name: np.zeros(n, dtype=np.bool_) for name in system.plan.names}
-    compared = {name: np.ones(n, dtype=np.bool_) for name in system.plan.names}
-    versions = served.version.objects()
-    for version in sorted({word for word in versions if word is not None}):
-        identity = _features_of(registry, version)
-        if identity is None or identity == system.plan.identity:
-            continue
-        rows = np.asarray(versions == version)
-        then = kept_meanings(noted, identity)
-        if then is None:
-            another_plan |= rows
-            continue
-        for name in system.plan.names:
-            if name not in then:
-                compared[name] &= ~rows
-            elif then[name] != now.get(name):
-                changed[name] |= rows
-    return changed, another_plan, compared
-
-
-def _features_of(registry: Registry, version: str) -> str | None:
-    """The identity of the features that a version was trained on; None where its artefact is gone."""
-    try:
-        return read(registry.folder(version)).features
-    except HindcastError:
-        return None
 
 
 def replayed_skew(

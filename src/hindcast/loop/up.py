@@ -21,6 +21,7 @@ from hindcast.journal import Home
 from hindcast.loop.catalogue import declare_features
 from hindcast.loop.history import History
 from hindcast.loop.live import LiveTrainer, LiveWorld
+from hindcast.loop.logged import log_fingerprint, logged_answers
 from hindcast.loop.loop import Loop
 from hindcast.loop.trainer import Trainer
 from hindcast.models import Model, check_features, disagreement, load_model, read
@@ -107,8 +108,11 @@ def open_loop(assembly: Assembled) -> Loop:
     def look() -> tuple[History, Facts]:
         facts = assembly.facts()
         fingerprints = {table: assembly.lake.fingerprint(table) for table in sorted(system.tables)}
+        fingerprints |= log_fingerprint(system, assembly.lake)
+        answers = logged_answers(system, assembly.lake, registry, assembly.home.root / "features")
         log = assembly.lake.facts(name) if name in assembly.lake.tables() else _no_log()
-        return History.build(system, facts, fingerprints, kept=assembly.home.cache / "features"), log
+        kept = assembly.home.cache / "features"
+        return History.build(system, facts, fingerprints, kept=kept, answers=answers), log
 
     world = LiveWorld(look, models)
     trainer = LiveTrainer(world, lambda history: Trainer(history, assembly.home.cache))

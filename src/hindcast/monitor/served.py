@@ -34,12 +34,13 @@ class Served:
 
     Attributes
     ----------
-    request_id, version : Column
+    request_id, version, plan : Column
+        The request, who answered it, and the identity of the features it was answered with.
     as_of : int64 array, shape (n,)
     requests : Frame
         The plan's request columns, as sent.
     features : Frame
-        The plan's features, as served; one that the log has no value of is null everywhere.
+        The plan's features, as the log holds them; one that it has no value of is null everywhere.
     left_out : mapping of str to int
         Requests that cannot be recomputed, by the reason: ``given`` (the caller sent the features), ``older`` (beyond
         the limit).
@@ -47,6 +48,7 @@ class Served:
 
     request_id: Column
     version: Column
+    plan: Column
     as_of: Ints
     requests: Frame
     features: Frame
@@ -99,6 +101,7 @@ class Served:
         return Served(
             request_id=column("request_id", "text"),
             version=column("version", "text"),
+            plan=column("plan", "text"),
             as_of=log.event[chosen[older:]],
             requests=Frame(requests, len(log_rows)),
             features=Frame(features, len(log_rows)),

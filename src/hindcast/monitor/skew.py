@@ -117,7 +117,8 @@ class FeatureSkew:
     rows : int
         Compared; the sum of `equal`, `mismatched`, `missing` and `extra`.
     typical, largest : float
-        Median and greatest absolute difference of the mismatched numbers, in the feature's unit; NaN for none.
+        Median (of an even number the smaller of two) and greatest absolute difference of the mismatched numbers, in the
+        feature's unit; NaN for none.
     causes : mapping of str to int
         How many values differ for which cause; only causes that occur.
     """
@@ -361,7 +362,7 @@ def _compare_numbers(x: Floats, y: Floats, tolerance: float) -> _Compared:
     with np.errstate(over="ignore", invalid="ignore"):
         size[mismatch] = np.abs(x[mismatch] - y[mismatch])
     usual = np.abs(y[np.isfinite(y) & (y != 0)])
-    floor = tolerance * 1e-3 * float(np.median(usual)) if len(usual) else 0.0
+    floor = tolerance * 1e-3 * _middle(usual) if len(usual) else 0.0
     bound = np.maximum(tolerance * np.maximum(np.abs(x), np.abs(y)), floor)
     return _Compared(kind, mismatch & np.isfinite(size) & (size <= bound), size)
 
@@ -435,7 +436,7 @@ def _feature(name: str, state: Ints, size: Floats, cause: Ints) -> FeatureSkew:
         mismatched=mismatched,
         missing=missing,
         extra=extra,
-        typical=float(np.median(sizes)) if len(sizes) else float("nan"),
+        typical=_middle(sizes) if len(sizes) else float("nan"),
         largest=float(sizes.max()) if len(sizes) else float("nan"),
         causes={because: many for because, many in zip(CAUSES, found, strict=True) if many},
     )
@@ -478,6 +479,12 @@ def _words(codes: NDArray[Any], words: Sequence[str]) -> Column:
     vocabulary = np.empty(len(words), dtype=object)
     vocabulary[:] = list(words)
     return Column("text", codes.astype(np.int32), None, vocabulary)
+
+
+def _middle(values: Floats) -> float:
+    """The median; of an even number the smaller of the two."""
+    at = (len(values) - 1) // 2
+    return float(np.partition(values, at)[at])
 
 
 def _tally(parts: Any) -> dict[str, int]:

@@ -28,6 +28,7 @@ _KINDS: dict[str, Kind] = {
     "group": "text",
     "as_of": "time",
     "version": "text",
+    "plan": "text",
     "role": "text",
     "probability": "number",
     "acted": "boolean",
@@ -52,6 +53,8 @@ class PredictionRecord(msgspec.Struct, frozen=True, kw_only=True):
         The caller sent the features; else they were looked up.
     request, features : dict
         By name, as served.
+    plan : str
+        The identity of the features that were served; empty in records of a version that did not say.
     ages : dict
         Microseconds from the newest fact of each looked-up feature to `as_of`.
     """
@@ -69,6 +72,7 @@ class PredictionRecord(msgspec.Struct, frozen=True, kw_only=True):
     request: dict[str, Any]
     features: dict[str, Any]
     ages: dict[str, int | None]
+    plan: str = ""
 
 
 class ShadowRecord(msgspec.Struct, frozen=True):

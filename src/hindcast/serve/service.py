@@ -409,7 +409,7 @@ class Service:
                 PredictionRecord(
                     system=self.system, target=self.target, request_id=request_id, group=ask.group, as_of=moment,
                     version=version, role=role, probability=probability, acted=acted, given=ask.given,
-                    request=request, features=features, ages=ages,
+                    request=request, features=features, ages=ages, plan=self.plan.identity,
                 )
             )  # fmt: skip
         written = [(PREDICTION, packed(record), key) for record, key in zip(records, keys, strict=True)]

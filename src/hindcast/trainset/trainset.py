@@ -18,10 +18,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from hindcast.columns import Column, Frame
 from hindcast.errors import ConfigError, DataError, StateError
 from hindcast.facts.lists import lists_of, texts_of
+from hindcast.trainset.logged import tally_logged
 from hindcast.trainset.maturity import maturity_of
 from hindcast.trainset.spine import Spine
 from hindcast.trainset.target import Binary
@@ -53,7 +55,8 @@ class TrainingSet:
     key : Column, shape (n,)
     manifest : mapping
         Plain data: ``name``, ``as_of``, ``since``, ``maturity_us``, ``declaration`` (the target, the features'
-        identity), ``facts`` (fingerprints by table) and ``counts``.
+        identity), ``facts`` (fingerprints by table) and ``counts``; ``logged`` where features were taken from the
+        prediction log.
 
     Examples
     --------
@@ -105,6 +108,7 @@ class TrainingSet:
         fingerprints: Mapping[str, str],
         identity: str,
         since_us: int | None = None,
+        logged: Mapping[str, NDArray[np.int8]] | None = None,
     ) -> TrainingSet:
         """The rows of `spine` that may be learnt from at `now_us`.
 
@@ -123,6 +127,9 @@ class TrainingSet:
             What identifies the features.
         since_us : int, optional
             Only requests with ``as_of >= since_us``.
+        logged : mapping of str to int8 array, one per row of `spine`, optional
+            By feature that was taken from a prediction log, what became of each value; see
+            :func:`hindcast.trainset.logged.with_logged`. The manifest counts it over the rows that are used.
 
         Raises
         ------
@@ -137,6 +144,8 @@ class TrainingSet:
         used, manifest = _plan(
             target, spine, now_us=now_us, fingerprints=fingerprints, identity=identity, since_us=since_us
         )
+        if logged:
+            manifest["logged"] = tally_logged(logged, used)
         own = _own_columns(spine).take(used)
         return _assemble(own.merged(features.take(used)), manifest)
 
