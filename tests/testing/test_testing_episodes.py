@@ -21,7 +21,7 @@ TRIPS = Table("trips", key="trip", event_time="at", known="seen", columns=["trip
 POOLS = {"trip": [1, 2], "who": ["a", "b", None], "x": [1.0, 2.0, None]}
 SUMS = window(TRIPS, "x", ["sum", "last"], over="5h", by="who")
 MODULE = import_module("hindcast.testing.episodes")
-QUICK = settings(max_examples=400, database=None, phases=[Phase.generate])
+QUICK = settings(max_examples=2000, database=None, phases=[Phase.generate], derandomize=True)
 
 
 def drawn(*tables, **options):
