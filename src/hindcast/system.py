@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from hindcast.errors import ConfigError, HindcastError, UnknownName
 from hindcast.facts.source import Source
 from hindcast.facts.table import Table, check_views
-from hindcast.features.logged import Logged, unlogged
+from hindcast.features.logged import Logged
 from hindcast.features.meaning import names_of
 from hindcast.features.plan import Feature, FeaturePlan
 from hindcast.metrics.value import Goal
@@ -211,7 +211,7 @@ class System:
     @cached_property
     def plan(self) -> FeaturePlan:
         """The features, compiled."""
-        return FeaturePlan.compile([unlogged(feature) for feature in self.features], target=self.predict.table)
+        return FeaturePlan.compile(self.features, target=self.predict.table)
 
     @cached_property
     def logged(self) -> Mapping[str, Logged]:

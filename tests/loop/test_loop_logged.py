@@ -17,6 +17,7 @@ from hindcast.clock import ReplayClock
 from hindcast.columns import Frame
 from hindcast.errors import ConfigError
 from hindcast.features.logged import unlogged
+from hindcast.features.plan import FeaturePlan
 from hindcast.loop.history import History
 from hindcast.loop.replay import replay
 from hindcast.loop.trainer import Trainer
@@ -139,6 +140,7 @@ def test_logging_changes_nothing_that_is_served(tmp_path: Path) -> None:
 def test_only_features_are_logged_and_once() -> None:
     definition = hc.window(PINGS, over="1h")
     assert unlogged(hc.logged(definition)) is definition
+    assert FeaturePlan.compile([hc.logged(definition)]).identity == FeaturePlan.compile([definition]).identity
     assert unlogged(definition) is definition
     with pytest.raises(ConfigError, match="once is enough"):
         hc.logged(hc.logged(definition))

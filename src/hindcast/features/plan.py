@@ -21,6 +21,7 @@ from hindcast.facts.table import Table
 from hindcast.features.definitions import Enriched, Latest, Request, Transform, Window, transform
 from hindcast.features.graph import Neighbours, SharedNeighbours
 from hindcast.features.group import Group, make_group, tile_us_of
+from hindcast.features.logged import Logged, unlogged
 from hindcast.values import digest
 
 __all__ = ["FanOut", "Feature", "FeaturePlan", "Stage"]
@@ -96,7 +97,7 @@ class FeaturePlan:
     origins: Mapping[str, str]
 
     @staticmethod
-    def compile(features: Sequence[Feature], *, target: Table | None = None) -> FeaturePlan:
+    def compile(features: Sequence[Feature | Logged], *, target: Table | None = None) -> FeaturePlan:
         """Check and group `features`; `target` is the table whose rows are asked about.
 
         Raises
@@ -105,7 +106,8 @@ class FeaturePlan:
             For two features of one name, features that need each other in a circle, a window that counts the
             request's own fact over another table than the target's.
         """
-        made = tuple(f if isinstance(f, Definition) else transform(f) for f in features)
+        plain = [unlogged(feature) for feature in features]  # where training values come from changes no meaning
+        made = tuple(f if isinstance(f, Definition) else transform(f) for f in plain)
         return _Compiler(made, target).plan()
 
     @cached_property
