@@ -89,18 +89,18 @@ class OnlineFeatures:
         for state in self.groups:
             self._of_table[state.group.table.name].append(state)
         # lookups that enrich facts have a state of their own, which lives at the facts' known times
-        self._lookups: dict[tuple[str, Any], OnlineFeatures] = {}
+        self.lookups: dict[tuple[str, Any], OnlineFeatures] = {}
         for state in self.groups:
             if state.group.lookups:
                 place = (state.group.table.name, state.group.lookups)
-                self._lookups[place] = OnlineFeatures(FeaturePlan.compile(state.group.lookups))
-        self._current = {
+                self.lookups[place] = OnlineFeatures(FeaturePlan.compile(state.group.lookups))
+        self.current = {
             name: Current(table.keys, len(states), any(state.group.own for state in states))
             for name, table in plan.tables.items()
             if table.key and (states := self._of_table[name])
         }
-        self._waiting: list[tuple[int, int, int, str, Facts]] = []
-        self._pushes = 0
+        self.waiting: list[tuple[int, int, int, str, Facts]] = []
+        self.pushes = 0
 
     # ---- facts ------------------------------------------------------------------------------------------
 
@@ -116,7 +116,7 @@ class OnlineFeatures:
             state.coders(facts.frame)  # what holds texts is known before a fact is visible
         if not len(facts):
             return
-        for lookup in self._lookups.values():
+        for lookup in self.lookups.values():
             lookup.push(table, facts)
         visible = facts.known < self.now_us
         if not visible.all():
@@ -128,8 +128,8 @@ class OnlineFeatures:
     def _wait(self, table: str, facts: Facts) -> None:
         """Keep facts, in order of (known, sequence), until they become known."""
         if len(facts):
-            self._pushes += 1
-            heapq.heappush(self._waiting, (int(facts.known[0]), int(facts.seq[0]), self._pushes, table, facts))
+            self.pushes += 1
+            heapq.heappush(self.waiting, (int(facts.known[0]), int(facts.seq[0]), self.pushes, table, facts))
 
     def load(self, table: str, facts: Facts, now_us: int) -> None:
         """Take all facts of `table` at once, as they stand at `now_us`: what a fresh state does at its start.
@@ -138,7 +138,7 @@ class OnlineFeatures:
         """
         if table not in self._of_table:
             return
-        if self._lookups:
+        if self.lookups:
             self.push(table, facts)
             return
         self._move(now_us)
@@ -158,8 +158,8 @@ class OnlineFeatures:
         states = self._of_table[table]
         ids = [state.ids(made) for state, made in zip(states, enriched, strict=True)]
         push = ~facts.retract
-        if table in self._current:
-            counts, replaced = self._current[table].replace(facts, np.stack(ids, axis=1), each=False)
+        if table in self.current:
+            counts, replaced = self.current[table].replace(facts, np.stack(ids, axis=1), each=False)
             push &= counts
             for state, places in zip(states, replaced[:, 3:].T, strict=True):
                 state.pool.kill_many(places, replaced[:, 0], replaced[:, 1], replaced[:, 2])
@@ -172,7 +172,7 @@ class OnlineFeatures:
         for state in self._of_table[table]:
             lookups = state.group.lookups
             if lookups not in made:
-                lookup = self._lookups[table, lookups]
+                lookup = self.lookups[table, lookups]
                 asked = facts.frame.select(lookup.plan.request_columns)
                 found = lookup.read_many(asked, np.maximum(facts.known, lookup.now_us))
                 made[lookups] = replace(facts, frame=facts.frame.having(**dict(found)))
@@ -229,7 +229,7 @@ class OnlineFeatures:
         ordered = facts if order is None else facts.take(order)
         as_of = np.maximum(ordered.known + 1, self.now_us)
         states = self._followers(table)
-        due = bool(self._waiting) and self._waiting[0][0] < int(as_of[-1])
+        due = bool(self.waiting) and self.waiting[0][0] < int(as_of[-1])
         by_one = due or any(state.collects for state in states)
         follow = self._follow_one_by_one if by_one else self._follow_at_once
         columns = follow(table, ordered, as_of, states)
@@ -244,14 +244,14 @@ class OnlineFeatures:
         """Facts in order, while nothing else becomes known."""
         for state in self._of_table[table]:
             state.coders(facts.frame)
-        for lookup in self._lookups.values():
+        for lookup in self.lookups.values():
             lookup.push(table, facts)
         made = self._enriched(table, facts)
         every = self._of_table[table]
         ids = [state.ids(some) for state, some in zip(every, made, strict=True)]
         live, replaced = ~facts.retract, _NOTHING
-        if table in self._current:
-            counts, replaced = self._current[table].replace(facts, np.stack(ids, axis=1), each=True)
+        if table in self.current:
+            counts, replaced = self.current[table].replace(facts, np.stack(ids, axis=1), each=True)
             live &= counts
             if not (replaced[:, 3:] >= 0).any():
                 replaced = _NOTHING
@@ -292,8 +292,8 @@ class OnlineFeatures:
             )
         self.now_us = now_us
         due: dict[str, list[Facts]] = {}
-        while self._waiting and self._waiting[0][0] < now_us:
-            _, _, _, table, facts = heapq.heappop(self._waiting)
+        while self.waiting and self.waiting[0][0] < now_us:
+            _, _, _, table, facts = heapq.heappop(self.waiting)
             upto = int(np.searchsorted(facts.known, now_us))
             self._wait(table, facts.take(slice(upto, None)))
             due.setdefault(table, []).append(facts.take(slice(0, upto)))
@@ -413,7 +413,7 @@ class OnlineFeatures:
         request = Frame({name: _column(given[name], held[name]) for name in given}, 1)
         values = np.ascontiguousarray(group.values(request, 1, state.coders(request))[:, 0])
         key = tuple([given[name] for name in group.table.keys])
-        version = self._current[group.table.name].find(key) if None not in key else None
+        version = self.current[group.table.name].find(key) if None not in key else None
         if version is None:
             return NEVER, values
         at = self._of_table[group.table.name].index(state)

@@ -142,6 +142,22 @@ class Pool:
             self.spec, self._ints, self._floats, self._places, self._used, entity, ints, floats
         )
 
+    def arrays(self) -> dict[str, np.ndarray]:
+        """The folds as they lie: what :meth:`fill` takes, in its order."""
+        self._tidy()
+        return {
+            "ints": self._ints[: self._used[0]],
+            "floats": self._floats[: self._used[1]],
+            "places": self._places[: len(self.index)],
+            "used": self._used,
+        }
+
+    def fill(self, ints: Ints, floats: Floats, places: Ints, used: Ints) -> None:
+        """Take the folds of another pool, whose index this one has."""
+        self._ints, self._floats = np.zeros(max(1024, len(ints)), np.int64), np.zeros(max(1024, len(floats)))
+        self._ints[: len(ints)], self._floats[: len(floats)] = ints, floats
+        self._places, self._used = places.copy(), used.copy()
+
     def _tidy(self) -> None:
         """Leave behind what is left behind, when that is half of it all."""
         if self._used[2] * 2 > self._used[0] and self._used[0] > 1 << 16:
