@@ -378,15 +378,27 @@ def test_what_is_missing_is_named(tmp_path: Path) -> None:
 
 # ---- functions ------------------------------------------------------------------------------------------
 
-FACTORS = {"a": 2.0}
+
+class Factors:
+    """What a digest cannot stand for."""
+
+    a = 2.0
+
+
+FACTORS = Factors()
+TABLE = {"a": 2.0}
+
+
+def by_object(rides_x_by_car):
+    return rides_x_by_car * FACTORS.a
 
 
 def by_table(rides_x_by_car):
-    return rides_x_by_car * FACTORS["a"]
+    return rides_x_by_car * TABLE["a"]
 
 
-def on_top(by_table):
-    return by_table + 1
+def on_top(by_object):
+    return by_object + 1
 
 
 def hour(at):
@@ -394,11 +406,20 @@ def hour(at):
 
 
 def test_a_function_whose_code_hangs_on_more_than_its_identity_is_always_computed(tmp_path: Path) -> None:
-    features = [NEWEST, by_table, on_top]
+    features = [NEWEST, by_object, on_top]
     filled(tmp_path, rides(), features)
     report = filled(tmp_path, rides(), features)
-    assert report.computed == {"rides_x_by_car": 0, "by_table": 72, "on_top": 72}
+    assert report.computed == {"rides_x_by_car": 0, "by_object": 72, "on_top": 72}
     assert {reason.why for reason in report.reasons} == {"it uses FACTORS, which is not part of its identity"}
+
+
+def test_a_function_is_computed_anew_when_a_table_it_uses_was_edited(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    filled(tmp_path, rides(), [NEWEST, by_table])
+    assert filled(tmp_path, rides(), [NEWEST, by_table]).cells == 0
+    monkeypatch.setitem(TABLE, "a", 3.0)
+    assert filled(tmp_path, rides(), [NEWEST, by_table]).computed == {"rides_x_by_car": 0, "by_table": 72}
 
 
 def test_a_time_that_came_to_have_nulls_reaches_functions_anew(tmp_path: Path) -> None:

@@ -6,14 +6,13 @@ what it is made from, down to requests and tables, and its digest says what it m
 
 from __future__ import annotations
 
-import sys
-import types
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 from hindcast.features.definitions import Latest, Request, Transform, Window
 from hindcast.features.dirty import is_plain
+from hindcast.features.identity import unseen
 from hindcast.features.plan import FeaturePlan
 from hindcast.values import digest
 
@@ -99,7 +98,9 @@ def _part(piece: Any, alone: FeaturePlan, inputs: tuple[Part, ...], answers: Map
         asks |= set(needed.asks)
         for table, columns in needed.tables.items():
             tables.setdefault(table, set()).update(columns)
-    opened = next(iter(_outside(_functions(piece))), None) or next((i.open for i in inputs if i.open), None)
+    opened = next((name for function in _functions(piece) for name in unseen(function)), None) or next(
+        (i.open for i in inputs if i.open), None
+    )
     return Part(
         piece,
         alone.names,
@@ -127,58 +128,10 @@ def _cut(definition: Any) -> list[Any]:
     return [definition]
 
 
-# ---- code whose meaning is not in a digest --------------------------------------------------------------
-
-_VERSIONED = {"hindcast", "numpy", *sys.stdlib_module_names}
-"""Modules that change with a version that is part of what answers are kept under (or with Python itself)."""
-
-
 def _functions(piece: Any) -> list[Callable[..., Any]]:
+    """The user's functions in it."""
     if isinstance(piece, Transform):
         return [piece.function]
     algebras = [getattr(aggregate, "algebra", None) for aggregate in getattr(piece, "aggregates", ())]
     functions = [getattr(a, role) for a in algebras if a is not None for role in ("add", "read", "merge", "inverse")]
     return [function for function in functions if function is not None]
-
-
-def _outside(functions: Iterable[Callable[..., Any]]) -> list[str]:
-    """The names in the functions' code that stand for something whose change would not change their identity."""
-    found: dict[str, None] = {}
-    seen: set[int] = set()
-
-    def look(function: Any, module: str) -> None:
-        if id(function) in seen:
-            return
-        seen.add(id(function))
-        scope = function.__globals__
-        for name in sorted(_names(function.__code__)):
-            value = scope.get(name)
-            if value is None or isinstance(value, bool | int | float | str):
-                continue
-            if isinstance(value, types.FunctionType) and value.__module__ == module:
-                look(value, module)
-            elif isinstance(value, tuple) and all(isinstance(item, bool | int | float | str) for item in value):
-                continue
-            elif _home_of(value) not in _VERSIONED:
-                found[name] = None
-
-    for function in functions:
-        look(function, function.__module__)
-    return list(found)
-
-
-def _home_of(value: Any) -> str:
-    """The top module that a module, function or class comes from; of any other value nothing is known."""
-    if isinstance(value, types.ModuleType):
-        return value.__name__.partition(".")[0]
-    if isinstance(value, type | types.FunctionType | types.BuiltinFunctionType):
-        return str(value.__module__).partition(".")[0]
-    return ""
-
-
-def _names(code: types.CodeType) -> set[str]:
-    found = set(code.co_names)
-    for constant in code.co_consts:
-        if isinstance(constant, types.CodeType):
-            found |= _names(constant)
-    return found
