@@ -38,6 +38,7 @@ from hindcast.features.layout import (
     INFINITE_BASE,
     LATEST_KEPT,
     NOW,
+    OFFSETS,
     RETAIN,
     SIZE,
     SPEC_HEAD,
@@ -386,35 +387,39 @@ def _advance(spec: Ints, ints: Ints, floats: Floats, now: int) -> bool:
     fixed, heads = spec[FIXED], spec[WEDGE_HEADS]
     keep = size
     for window in range(w):
-        first, last = bounds(spec, window, now)
-        lo, hi = ints[FOLD_HEAD + window], ints[FOLD_HEAD + w + window]
         row = SPEC_HEAD + window * WINDOW_WIDTH
+        if spec[row + W_KIND] == OFFSETS and spec[row + W_TILE] == 0 and spec[row + W_LO] < FAR:
+            first, last = now - spec[row + W_LO], now - spec[row + W_HI]
+        else:
+            first, last = bounds(spec, window, now)
+        lo, hi = ints[FOLD_HEAD + window], ints[FOLD_HEAD + w + window]
         leaving = lo
         while leaving < size and ints[fixed + leaving] < first:
             leaving += 1
-        if lo < hi:
-            reached = _shift(spec, ints, floats, window, lo, min(leaving, hi), -1)
-            if reached < min(leaving, hi):
+        gone = min(leaving, hi)
+        if lo < gone:
+            reached = _shift(spec, ints, floats, window, lo, gone, -1)
+            if reached < gone:
                 ints[FOLD_HEAD + window] = reached
                 return False
-        lo = leaving
-        hi = max(hi, lo)
-        entering = hi
+        entering = hi = max(hi, leaving)
         while entering < size and ints[fixed + entering] < last:
             entering += 1
-        reached = _shift(spec, ints, floats, window, hi, entering, 1)
-        for wedge in range(spec[row + W_WEDGE], spec[row + W_WEDGE_END]):
-            base = fixed + (3 + wedge) * cap
-            head, tail = ints[heads + wedge], ints[heads + m + wedge]
-            while head < tail and ints[base + head] < lo:
-                head += 1
-            ints[heads + wedge] = head
-            for position in range(hi, reached):
-                wedge_append(spec, ints, floats, wedge, position)
-        ints[FOLD_HEAD + window] = lo
-        ints[FOLD_HEAD + w + window] = reached
+        reached = _shift(spec, ints, floats, window, hi, entering, 1) if hi < entering else hi
+        if lo < leaving or hi < reached:
+            for wedge in range(spec[row + W_WEDGE], spec[row + W_WEDGE_END]):
+                base = fixed + (3 + wedge) * cap
+                head, tail = ints[heads + wedge], ints[heads + m + wedge]
+                while head < tail and ints[base + head] < leaving:
+                    head += 1
+                ints[heads + wedge] = head
+                for position in range(hi, reached):
+                    wedge_append(spec, ints, floats, wedge, position)
+            ints[FOLD_HEAD + window] = leaving
+            ints[FOLD_HEAD + w + window] = reached
         if reached < entering:
             return False
+        lo = leaving
         keep = min(keep, lo)
     retain = spec[RETAIN]
     if retain >= 0:
