@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 import hindcast.features as f
 from hindcast.columns import Column, Frame
-from hindcast.errors import ConfigError, UnknownName
+from hindcast.errors import ConfigError, DataError, UnknownName
 from hindcast.facts import Facts, Table
 from hindcast.features.batch import answer
 from hindcast.features.plan import FeaturePlan
@@ -222,6 +222,19 @@ def test_what_makes_no_sense_is_refused():
     own = FeaturePlan.compile([f.window(KEYED, "x", "sum", over="1h", by="who", closed="right")], target=KEYED)
     with pytest.raises(ConfigError, match="no feature follows"):
         FeatureStream(own).follow("trips", drawn(KEYED, np.random.default_rng(0), 2))
+
+
+def test_a_batch_that_cannot_be_read_changes_nothing():
+    plan = FeaturePlan.compile([f.window(KEYED, "x", "sum", over="all", by="who", name="w")])
+    good = drawn(KEYED, np.random.default_rng(1), 12)
+    bad = Facts(good.event, good.known, good.seq, good.retract, good.frame.having(x=["no number"] * 12))
+    stream, whole = FeatureStream(plan), FeatureStream(plan)
+    with pytest.raises(DataError, match="x"):
+        stream.follow("trips", bad)
+    assert (stream.watermarks, stream.counts) == ({}, {})
+    stream.push("trips", good)
+    whole.push("trips", good)
+    assert stream.read({"who": "a"}, 10**15) == whole.read({"who": "a"}, 10**15)
 
 
 # ---- a real process, killed -------------------------------------------------------------------------------

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import heapq
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -45,20 +45,28 @@ class Answer:
     ages: dict[str, int | None]
 
 
-@dataclass(frozen=True, slots=True)
 class Followed:
     """What facts were followed by.
 
     Attributes
     ----------
-    features : Frame, n rows
-        The features of each fact's own entity.
     as_of : int64 array, shape (n,)
         The moment of each answer: a microsecond after the fact became known, or now for one that came late.
+    features : Frame, n rows
+        The features of each fact's own entity; made when first asked for.
     """
 
-    features: Frame
-    as_of: Ints
+    __slots__ = ("_features", "_make", "as_of")
+
+    def __init__(self, as_of: Ints, make: Callable[[], Frame]) -> None:
+        self.as_of, self._make = as_of, make
+        self._features: Frame | None = None
+
+    @property
+    def features(self) -> Frame:
+        if self._features is None:
+            self._features = self._make()
+        return self._features
 
 
 class OnlineFeatures:
@@ -80,7 +88,6 @@ class OnlineFeatures:
         self.pushed = 0
         self.groups = [GroupState(group) for group in plan.groups]
         self._state_of = {id(group): state for group, state in zip(plan.groups, self.groups, strict=True)}
-        self._first = {id(group) for stage in plan.stages[:1] for group in stage.groups}
         for stage in plan.stages:
             for fan in stage.fans:
                 self._state_of[id(fan.group)] = GroupState(fan.group)
@@ -88,6 +95,13 @@ class OnlineFeatures:
         self._of_table: dict[str, list[GroupState]] = {name: [] for name in plan.tables}
         for state in self.groups:
             self._of_table[state.group.table.name].append(state)
+        # by table: groups whose key comes with a fact, and their features
+        self._followers: dict[str, tuple[list[GroupState], tuple[str, ...]]] = {}
+        first = {id(group) for stage in plan.stages[:1] for group in stage.groups}
+        for name, states in self._of_table.items():
+            mine = [state for state in states if id(state.group) in first and not state.group.own]
+            asked = {feature for state in mine for feature in state.names}
+            self._followers[name] = (mine, tuple(feature for feature in plan.names if feature in asked))
         # lookups that enrich facts have a state of their own, which lives at the facts' known times
         self.lookups: dict[tuple[str, Any], OnlineFeatures] = {}
         for state in self.groups:
@@ -157,14 +171,15 @@ class OnlineFeatures:
         enriched = self._enriched(table, facts)
         states = self._of_table[table]
         ids = [state.ids(made) for state, made in zip(states, enriched, strict=True)]
+        values = [state.values(made) for state, made in zip(states, enriched, strict=True)]  # refused before any change
         push = ~facts.retract
         if table in self.current:
             counts, replaced = self.current[table].replace(facts, np.stack(ids, axis=1), each=False)
             push &= counts
             for state, places in zip(states, replaced[:, 3:].T, strict=True):
                 state.pool.kill_many(places, replaced[:, 0], replaced[:, 1], replaced[:, 2])
-        for state, made, places in zip(states, enriched, ids, strict=True):
-            self._feed(state, made, places, push)
+        for state, places, found in zip(states, ids, values, strict=True):
+            self._feed(state, facts, places, found, push)
 
     def _enriched(self, table: str, facts: Facts) -> list[Facts]:
         """For each group: the facts, with what was known about something else when they became known."""
@@ -178,28 +193,24 @@ class OnlineFeatures:
                 made[lookups] = replace(facts, frame=facts.frame.having(**dict(found)))
         return [made[state.group.lookups] for state in self._of_table[table]]
 
-    def _feed(self, state: GroupState, facts: Facts, ids: Ints, push: Bools) -> None:
+    def _feed(self, state: GroupState, facts: Facts, ids: Ints, values: Floats, push: Bools) -> None:
         spec = state.group.spec
         if spec[layout.RETAIN] >= 0 and not spec[layout.LATEST_KEPT]:
             push = push & (facts.event >= self.now_us - int(spec[layout.RETAIN]))  # what every window has passed
         push = push & (ids >= 0)
+        event, known, seq = facts.event, facts.known, facts.seq
         if not push.all():
-            facts, ids = facts.take(push), ids[push]
-        if len(facts):
-            state.feed(ids, facts, self.now_us)
+            event, known, seq, ids, values = event[push], known[push], seq[push], ids[push], values[:, push]
+        if len(ids):
+            state.pool.feed(ids, self.now_us, event, known, seq, np.ascontiguousarray(values))
 
     # ---- facts, each followed by its features -----------------------------------------------------------
 
     def followed(self, table: str) -> tuple[str, ...]:
         """The features that :meth:`follow` answers: those over `table` that ask for nothing but an entity of its."""
-        if table not in self._of_table:
+        if table not in self._followers:
             raise UnknownName("table", table, self._of_table, where="follow")
-        found = {name for state in self._followers(table) for name in state.names}
-        return tuple(name for name in self.plan.names if name in found)
-
-    def _followers(self, table: str) -> list[GroupState]:
-        """Groups whose key comes with a fact."""
-        return [s for s in self._of_table[table] if id(s.group) in self._first and not s.group.own]
+        return self._followers[table][1]
 
     def follow(self, table: str, facts: Facts) -> Followed:
         """Take facts of `table`, and answer the features of each one's own entity right after it became known.
@@ -224,48 +235,54 @@ class OnlineFeatures:
         names = self.followed(table)
         if not len(facts):
             self.push(table, facts)  # it may say which columns hold texts
-            return Followed(Frame({name: _made([], self._kind(name, None)) for name in names}, 0), facts.known)
-        order = None if in_order(facts.known, facts.seq) else np.lexsort((facts.seq, facts.known))
+            none = Frame({name: _made([], self._kind(name, None)) for name in names}, 0)
+            return Followed(facts.known, lambda: none)
+        order = None if len(facts) == 1 or in_order(facts.known, facts.seq) else np.lexsort((facts.seq, facts.known))
         ordered = facts if order is None else facts.take(order)
         as_of = np.maximum(ordered.known + 1, self.now_us)
-        states = self._followers(table)
+        states, _ = self._followers[table]
         due = bool(self.waiting) and self.waiting[0][0] < int(as_of[-1])
         by_one = due or any(state.collects for state in states)
         follow = self._follow_one_by_one if by_one else self._follow_at_once
         columns = follow(table, ordered, as_of, states)
-        features = Frame({name: columns[name] for name in names}, len(facts))
-        if order is not None:
-            back = np.empty(len(order), dtype=np.int64)
-            back[order] = np.arange(len(order))
-            features, as_of = features.take(back), as_of[back]
-        return Followed(features, as_of)
+        back = None if order is None else np.argsort(order)
 
-    def _follow_at_once(self, table: str, facts: Facts, as_of: Ints, states: list[GroupState]) -> dict[str, Column]:
+        def make() -> Frame:
+            made = columns()
+            features = Frame({name: made[name] for name in names}, len(facts))
+            return features if back is None else features.take(back)
+
+        return Followed(as_of if back is None else as_of[back], make)
+
+    def _follow_at_once(
+        self, table: str, facts: Facts, as_of: Ints, states: list[GroupState]
+    ) -> Callable[[], dict[str, Column]]:
         """Facts in order, while nothing else becomes known."""
-        for state in self._of_table[table]:
-            state.coders(facts.frame)
+        every = self._of_table[table]
         for lookup in self.lookups.values():
             lookup.push(table, facts)
-        made = self._enriched(table, facts)
-        every = self._of_table[table]
+        made = self._enriched(table, facts) if self.lookups else [facts] * len(every)
         ids = [state.ids(some) for state, some in zip(every, made, strict=True)]
+        values = [state.values(some) for state, some in zip(every, made, strict=True)]  # refused before any change
         live, replaced = ~facts.retract, _NOTHING
         if table in self.current:
             counts, replaced = self.current[table].replace(facts, np.stack(ids, axis=1), each=True)
             live &= counts
             if not (replaced[:, 3:] >= 0).any():
                 replaced = _NOTHING
-        columns: dict[str, Column] = {}
-        for at, (state, some, places) in enumerate(zip(every, made, ids, strict=True)):
+        found: list[tuple[GroupState, Floats]] = []
+        for at, (state, places) in enumerate(zip(every, ids, strict=True)):
             gone = np.ascontiguousarray(replaced[:, [3 + at, 0, 1, 2]]) if len(replaced) else _NOTHING
-            out = state.follow(places, some, live, gone, as_of)
+            out = state.follow(places, facts, values[at], live, gone, as_of)
             if state in states:
-                columns.update(state.columns(out))
+                found.append((state, out))
         self.pushed += len(facts)
         self.now_us = int(as_of[-1])
-        return columns
+        return lambda: {name: column for state, out in found for name, column in state.columns(out).items()}
 
-    def _follow_one_by_one(self, table: str, facts: Facts, as_of: Ints, states: list[GroupState]) -> dict[str, Column]:
+    def _follow_one_by_one(
+        self, table: str, facts: Facts, as_of: Ints, states: list[GroupState]
+    ) -> Callable[[], dict[str, Column]]:
         """The same fact by fact, with all that becomes known meanwhile."""
         self.push(table, facts)
         rows: list[dict[str, Any]] = []
@@ -283,7 +300,8 @@ class OnlineFeatures:
                         state.read_entity(entity, now)
                         state.into(entity, values, {})
             rows.append(values)
-        return {name: self._gathered(name, rows) for state in states for name in state.names}
+        columns = {name: self._gathered(name, rows) for state in states for name in state.names}
+        return lambda: columns
 
     def _move(self, now_us: int) -> None:
         if now_us < self.now_us:

@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 
 from hindcast.columns import Column
-from hindcast.features.compiled import compiled
+from hindcast.features.compiled import compiled, inlined
 from hindcast.features.fold import fold_lengths, new_fold
 from hindcast.features.index import Index
-from hindcast.features.kernel import advance, kill, push
+from hindcast.features.kernel import advance, append, kill, push
 from hindcast.features.layout import CAP, NOW, WIDE
 from hindcast.features.read import collect, read
 from hindcast.features.spans import FAR
@@ -311,6 +311,39 @@ def _read(
     return ints, floats
 
 
+@inlined
+def _step(
+    spec: Ints,
+    ints: Ints,
+    floats: Floats,
+    places: Ints,
+    used: Ints,
+    entity: int,
+    event: int,
+    known: int,
+    seq: int,
+    values: Floats,
+    row: int,
+    now: int,
+    out: Floats,
+    none: Floats,
+    no_ages: Ints,
+) -> tuple[Ints, Floats]:
+    """Push one fact and read its entity at `now`: what :func:`_push` and :func:`_read` do, with its fold at hand."""
+    if places[entity, 0] < 0:
+        empty_ints, empty_floats = new_fold(spec, _ROOM)
+        ints, floats = _put(spec, ints, floats, places, used, entity, empty_ints, empty_floats)
+    fold_ints, fold_floats = _view(spec, ints, floats, places[entity, 0], places[entity, 1])
+    cap, wide = fold_ints[CAP], fold_ints[WIDE]
+    if not append(spec, fold_ints, fold_floats, event, known, seq, values, row):
+        fold_ints, fold_floats = push(spec, fold_ints, fold_floats, event, known, seq, values, row)
+    fold_ints, fold_floats = advance(spec, fold_ints, fold_floats, now)
+    if fold_ints[CAP] != cap or fold_ints[WIDE] != wide:
+        ints, floats = _put(spec, ints, floats, places, used, entity, fold_ints, fold_floats)
+    read(spec, fold_ints, fold_floats, False, FAR, none, out, no_ages)
+    return ints, floats
+
+
 @compiled
 def _follow(
     spec: Ints,
@@ -334,6 +367,13 @@ def _follow(
         end = first + 1
         while end < n and now[end] == now[first]:
             end += 1
+        if end == first + 1 and not kills and live[first] and ids[first] >= 0:
+            ints, floats = _step(
+                spec, ints, floats, places, used, ids[first], events[first], knowns[first], seqs[first], values, first,
+                now[first], out[first], none, no_ages,
+            )  # fmt: skip
+            first = end
+            continue
         for row in range(first, end):
             if kills and replaced[row, 0] >= 0 and places[replaced[row, 0], 0] >= 0:
                 ints, floats = _kill(

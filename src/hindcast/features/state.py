@@ -80,17 +80,12 @@ class GroupState:
         """What the folds keep of facts, shape (slots, n)."""
         return self.group.values(facts.frame, len(facts), self.coders(facts.frame))
 
-    def feed(self, ids: Ints, facts: Facts, now_us: int) -> None:
-        """Facts become visible, in order."""
-        self.pool.feed(ids, now_us, facts.event, facts.known, facts.seq, self.values(facts))
-
-    def follow(self, ids: Ints, facts: Facts, live: Bools, replaced: Ints, as_of: Ints) -> Floats:
+    def follow(self, ids: Ints, facts: Facts, values: Floats, live: Bools, replaced: Ints, as_of: Ints) -> Floats:
         """Facts become visible one after another; their entities' answers after each, shape (n, cells).
 
         `replaced` has the columns entity, event, known time and sequence of what leaves first; it may have no rows.
         """
         out = np.empty((len(facts), self.group.cells))
-        values = self.values(facts)
         self.pool.follow(ids, live, replaced, facts.event, facts.known, facts.seq, values, as_of, out)
         return out
 

@@ -21,7 +21,7 @@ from hindcast.errors import ConfigError, DataError, StateError, UnknownName
 from hindcast.facts.facts import Facts
 from hindcast.features.compiled import compiled
 from hindcast.features.dump import dump_facts, dump_online, layout_of, load_facts, load_online
-from hindcast.features.online import Answer, OnlineFeatures
+from hindcast.features.online import Answer, Followed, OnlineFeatures
 from hindcast.features.plan import FeaturePlan
 from hindcast.features.snapshot import Snapshots
 from hindcast.values import Duration, Ints, duration_text, duration_us, iso
@@ -90,23 +90,31 @@ class Aside:
         return f"known at {iso(known)}, came {duration_text(read - known)} after features were read at {iso(read)}"
 
 
-@dataclass(frozen=True, slots=True, eq=False)
 class Emitted:
     """The features after each fact of a micro-batch.
 
     Attributes
     ----------
     features : Frame, n rows
+        Made when first asked for.
     as_of : int64 array, shape (n,)
     rows : int64 array, shape (n,)
         Of which of the given facts: all but those kept aside or taken before.
     counts : Counts
     """
 
-    features: Frame
-    as_of: Ints
-    rows: Ints
-    counts: Counts
+    __slots__ = ("_found", "counts", "rows")
+
+    def __init__(self, found: Followed, rows: Ints, counts: Counts) -> None:
+        self._found, self.rows, self.counts = found, rows, counts
+
+    @property
+    def features(self) -> Frame:
+        return self._found.features
+
+    @property
+    def as_of(self) -> Ints:
+        return self._found.as_of
 
 
 class LateFacts(DataError):
@@ -253,14 +261,13 @@ class FeatureStream:
         taken, rows, aside, counts = self._admit(table, facts)
         found = self.online.follow(table, taken)
         self._settle(table, facts, aside, counts)
-        return Emitted(found.features, found.as_of, rows, counts)
+        return Emitted(found, rows, counts)
 
     def _admit(self, table: str, facts: Facts) -> tuple[Facts, Ints, Aside | None, Counts]:
         """What of a batch is to be taken, its rows, and what is to be kept aside."""
         n = len(facts)
         if table not in self._columns:
             return facts.take(slice(0, 0)), np.zeros(0, dtype=np.int64), None, Counts(ignored=n)
-        facts = replace(facts, frame=facts.frame.select(self._columns[table]))
         now = self.online.now_us
         mark, bound = self.watermarks.get(table, -1), now - self.lateness_us
         again, late = _judged(facts.known, facts.seq, mark, bound)
@@ -274,9 +281,11 @@ class FeatureStream:
             raise LateFacts(table, facts, np.flatnonzero(tardy), now)
         if self.late == "revise" or not late:
             return facts.take(new), rows[new], None, Counts(n - again - late, late, again=again)
-        aside = Aside(facts.take(tardy), np.full(late, now, dtype=np.int64))
-        kept = new & ~tardy
-        return facts.take(kept), rows[kept], aside, Counts(n - again - late, aside=late, again=again)
+        kept = facts.take(tardy)
+        kept = replace(kept, frame=kept.frame.select(self._columns[table]))  # no more than is read
+        aside = Aside(kept, np.full(late, now, dtype=np.int64))
+        taken = new & ~tardy
+        return facts.take(taken), rows[taken], aside, Counts(n - again - late, aside=late, again=again)
 
     def _settle(self, table: str, facts: Facts, aside: Aside | None, counts: Counts) -> None:
         """A batch was taken."""
