@@ -79,7 +79,7 @@ class OnlineFeatures:
     Notes
     -----
     Not safe for several threads at once. Memory: per entity the facts in its longest window; per key of a keyed
-    table about 200 bytes, so that a correction finds what it corrects.
+    table some 70 bytes, so that a correction finds what it corrects.
     """
 
     def __init__(self, plan: FeaturePlan) -> None:
