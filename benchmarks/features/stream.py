@@ -29,23 +29,19 @@ def _hindcast(place: Path, batch: int) -> Work:
 
     import hindcast as hc
     from features.ours import facts_of
-    from hindcast.columns import Frame
     from hindcast.facts.parquet import read_parquet
     from hindcast.features import FeaturePlan
-    from hindcast.features.online import OnlineFeatures
+    from hindcast.features.stream import FeatureStream
 
     table = hc.Table("facts", event_time="event_timestamp", known="event", columns=["entity_id", "amount"])
     plan = FeaturePlan.compile([hc.window(table, "amount", list(data.KINDS), over=list(data.SPANS_H), by="entity_id")])
     facts = facts_of(table, read_parquet(place / "facts.parquet"))
-    requests = Frame({"entity_id": facts.frame["entity_id"]})
-    as_of = facts.event + 1
 
     def work() -> Any:
-        state, emitted = OnlineFeatures(plan), np.empty((len(facts), OUT))
+        stream, emitted = FeatureStream(plan), np.empty((len(facts), OUT))
         for start in range(0, len(facts), batch):
             rows = slice(start, start + batch)
-            state.push("facts", facts.take(rows))
-            found = state.read_many(requests.take(rows), as_of[rows])
+            found = stream.follow("facts", facts.take(rows)).features
             for at, name in enumerate(plan.names):
                 emitted[rows, at] = found[name].values
         return emitted
