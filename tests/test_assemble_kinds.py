@@ -58,6 +58,17 @@ def two_lists(orders_shop_top_2_24h_by_courier, orders_district_last_3_7d_by_cou
     return made
 
 
+def keep(state, x):
+    return (x, max(state[1], abs(x - state[0])) if state[0] == state[0] else 0.0)
+
+
+def step(state):
+    return state[1]
+
+
+largest_step = hc.aggregate("largest_step", empty=(np.nan, np.nan), add=keep, read=step)
+
+
 def every_kind() -> System:
     town = with_sources(days=44)
     orders, pickups, arrivals, weather = (town.tables[name] for name in ("orders", "pickups", "arrivals", "weather"))
@@ -79,6 +90,8 @@ def every_kind() -> System:
             hc.window(carried, "wait", "mean", over="10d", by={"courier": "orders_courier_by_order"}),
             hc.latest(orders, "district", by="shop"),
             hc.window(weather, "rain", ["mean", "max"], over="6h", by={"orders_district_by_shop": "district"}),
+            hc.window(weather, "rain", ["sum", "max"], over="5d", tile="6h", by="district"),
+            hc.window(weather, "temp", largest_step, over="2d", by="district"),
             hc.degree(*ends, by="courier", over="7d"),
             hc.neighbours_mean(*ends, of=hc.latest(pickups, "wait", by="shop"), by="courier", over="7d"),
             hc.window(orders, "shop", hc.members(), over="3d", by="courier"),

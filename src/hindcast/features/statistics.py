@@ -35,7 +35,8 @@ class Statistics:
     quantiles : mapping of str to float
         Observed values at the shares of :data:`QUANTILES`, as ``"p50"``; empty for texts.
     top : tuple of (value, share of the rows)
-        The most frequent values, ties in their order: of texts, lists' entries, and numbers of few values.
+        The most frequent values, ties in their order: of texts, lists' entries (in what share of the rows one stands
+        in the list), and numbers of few values.
     infinite : int
         Values beyond all numbers; they stand in no other figure but `rows`.
     """
@@ -69,7 +70,7 @@ class Statistics:
             return Statistics(rows, _share(rows - sum(found.values()), rows), len(found), top=_top(found, rows))
         if column.kind not in ("number", "integer", "time", "boolean"):
             lists = [items for items in column.objects().tolist() if items is not None]
-            found = Counter(item for items in lists for item in items)
+            found = Counter(item for items in lists for item in set(items))
             lengths = np.sort(np.array([len(items) for items in lists], dtype=np.float64))
             return Statistics(
                 rows,
