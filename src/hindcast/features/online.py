@@ -79,7 +79,7 @@ class OnlineFeatures:
     Notes
     -----
     Not safe for several threads at once. Memory: per entity the facts in its longest window; per key of a keyed
-    table some 70 bytes, so that a correction finds what it corrects.
+    table some 100 bytes, and its texts, so that a correction finds what it corrects.
     """
 
     def __init__(self, plan: FeaturePlan) -> None:
