@@ -12,25 +12,22 @@ from features.job import Work
 
 
 def hindcast(place: Path) -> Work:
-
     import hindcast as hc
     from features.ours import facts_of
     from hindcast.facts.parquet import read_parquet
     from hindcast.features import FeaturePlan
-    from hindcast.features.online import OnlineFeatures
+    from hindcast.features.stream import FeatureStream
 
     table = hc.Table("facts", event_time="event_timestamp", known="event", columns=["entity_id", "amount"])
     plan = FeaturePlan.compile([hc.window(table, "amount", list(data.KINDS), over=list(data.SPANS_H), by="entity_id")])
     facts = facts_of(table, read_parquet(place / "facts.parquet"))
     singles = [facts.take(slice(row, row + 1)) for row in range(len(facts))]
-    asked = [{"entity_id": entity} for entity in facts.frame["entity_id"].values.tolist()]
-    as_of = (facts.event + 1).tolist()
 
     def work() -> Any:
-        state, emitted = OnlineFeatures(plan), array("d")
-        for one, request, t in zip(singles, asked, as_of, strict=True):
-            state.push("facts", one)
-            emitted.extend(state.read(request, t).values.values())
+        stream, emitted = FeatureStream(plan), array("d")
+        for one in singles:
+            found = stream.follow("facts", one).features
+            emitted.extend(found[name].values[0] for name in plan.names)
         return emitted
 
     return work

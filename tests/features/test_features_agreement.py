@@ -231,7 +231,6 @@ def test_enriched_tables(table):
     holds()
 
 
-@pytest.mark.xfail(reason="an enriched fact that was applied is not looked up again when earlier news comes late")
 def test_an_enriched_fact_carries_what_is_delivered_later_but_was_known_before():
     trips = Facts.of(PLAIN, [{**dict.fromkeys(COLUMNS), "id": 1, "who": "a", "at": 3, "seen": 15}])
     roles = Facts.of(ROLES, [{"id": 1, "who": "a", "word": "x", "at": 5, "seen": 10}])

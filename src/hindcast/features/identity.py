@@ -16,7 +16,7 @@ import sys
 import textwrap
 import types
 from collections.abc import Callable, Iterator, Mapping
-from datetime import date, datetime, time, timedelta
+from datetime import date, datetime, time, timedelta, timezone
 from decimal import Decimal
 from enum import Enum
 from fractions import Fraction
@@ -37,7 +37,7 @@ NOTES = "__hindcast_notes__"
 
 _VERSIONED = {"hindcast", "numpy", *sys.stdlib_module_names}
 """Packages that change with a version only: of Python, or one that answers are kept under."""
-_SPELLED = (bytes, complex, range, slice, datetime, date, time, timedelta, Decimal, Fraction, PurePath)
+_SPELLED = (bytes, complex, range, slice, datetime, date, time, timedelta, timezone, Decimal, Fraction, PurePath)
 """Values that their repr tells apart."""
 
 

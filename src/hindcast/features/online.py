@@ -133,6 +133,8 @@ class OnlineFeatures:
         for lookup in self.lookups.values():
             lookup.push(table, facts)
         visible = facts.known < self.now_us
+        if any(enriched == table for enriched, _ in self.lookups):
+            visible[:] = False  # what its lookups need may come in the same breath: they wait for the next read
         if not visible.all():
             later = facts.take(~visible)
             self._wait(table, later.take(np.lexsort((later.seq, later.known))))
