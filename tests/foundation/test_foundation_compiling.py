@@ -9,14 +9,16 @@ from pathlib import Path
 import pytest
 
 import hindcast
-from hindcast.features.compiled import cache_folder
+from hindcast.compiling import cache_folder
 
 SOURCE = Path(hindcast.__file__).parent
 COMPILES = """
 import numpy as np
 from hindcast.features.exact import pair_add
-from hindcast.features.compiled import cache_folder
-print(pair_add(1.0, 0.0, 2.0)[0], cache_folder())
+from pathlib import Path
+import hindcast.features
+from hindcast.compiling import cache_folder
+print(pair_add(1.0, 0.0, 2.0)[0], cache_folder(Path(hindcast.features.__file__).parent))
 """
 
 
@@ -62,4 +64,4 @@ def test_a_package_that_cannot_be_written_beside_no_home_still_compiles(package,
 
 def test_a_chosen_folder_is_used(monkeypatch, tmp_path):
     monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path))
-    assert cache_folder().parent == tmp_path
+    assert cache_folder(SOURCE / "features").parent == tmp_path

@@ -1,0 +1,1 @@
+"""Labels from people and from nature: who said what, how far they agree, what is true, and how long the truth takes."""

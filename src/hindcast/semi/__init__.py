@@ -1,0 +1,1 @@
+"""Learning from rows without labels: self-training, propagation, co-training, consistency; and whether it helped."""

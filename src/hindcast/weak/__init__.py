@@ -1,0 +1,1 @@
+"""Weak supervision: rules of thumb that vote, what their votes are worth, and labels with probabilities from them."""
