@@ -7,7 +7,7 @@ import pickle
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
@@ -20,10 +20,26 @@ from hindcast.models.baselines import LAST_LABEL, last_label, random, rule, zero
 from hindcast.models.forest import Forest
 from hindcast.models.lightgbm import lightgbm
 from hindcast.models.logistic import logistic
+from hindcast.models.trained import trained
 
 
 def x_is_high(row):
     return row["x"] > 1
+
+
+@dataclass(frozen=True)
+class Drop:
+    """A step of a test's own: of the rows with label 0, the first `share`."""
+
+    share: float
+    name: str = "drop"
+
+    def apply(self, rows, seed):
+        zero = np.flatnonzero(rows.label == 0)
+        return rows.take(np.sort(np.r_[np.flatnonzero(rows.label == 1), zero[: int(len(zero) * self.share)]]))
+
+    def describe(self):
+        return {"step": self.name, "share": self.share}
 
 
 LEARNERS = {
@@ -33,6 +49,8 @@ LEARNERS = {
     "rule": rule(x_is_high),
     "logistic": logistic(max_one_hot=10),
     "lightgbm": lightgbm(trees=20, min_leaf=10, min_rows=5),
+    "trained": trained(lightgbm(trees=20, min_leaf=10, min_rows=5), on=Drop(0.3)),
+    "trained rule": trained(rule(x_is_high), on=Drop(0.3)),
 }
 
 
@@ -121,7 +139,12 @@ def test_stored_and_read_it_answers_the_same(model, tmp_path):
 
 def test_saved_files_are_its_files(model, tmp_path):
     model.save(tmp_path / "plain")
-    assert {p.name: p.read_bytes() for p in (tmp_path / "plain").iterdir()} == model.files()
+    found = {
+        p.relative_to(tmp_path / "plain").as_posix(): p.read_bytes()
+        for p in (tmp_path / "plain").rglob("*")
+        if p.is_file()
+    }
+    assert found == model.files()
 
 
 @pytest.mark.parametrize("name", ["logistic", "lightgbm"])
@@ -309,6 +332,7 @@ import numpy as np
 from models_rows import many
 from hindcast.models.lightgbm import lightgbm
 from hindcast.models.logistic import logistic
+from hindcast.models.trained import trained
 features, label = many(20_000)
 for learner in (logistic(), lightgbm(trees=30)):
     files = learner.fit(features, label, as_of=np.arange(20_000), seed=1).files()

@@ -4,7 +4,8 @@ A learner is a declaration, a model is numbers. Preparation (scaling, filling, e
 learnt with it. What serves needs NumPy and, for trees, LightGBM's shared library: no pickle, no scikit-learn,
 no pandas.
 
-The learners ``logistic`` and ``lightgbm`` share their names with the modules here that hold them.
+The learners ``logistic`` and ``lightgbm`` share their names with the modules here that hold them, and so does
+``trained``, which changes the rows a learner sees.
 """
 
 from hindcast.models.agreement import check_features, disagreement
@@ -14,6 +15,7 @@ from hindcast.models.lightgbm import LightGBM, LightGBMModel
 from hindcast.models.logistic import Logistic, LogisticModel
 from hindcast.models.model import Learner, Model
 from hindcast.models.prepare import Preparation
+from hindcast.models.trained import Trained, TrainedModel, fit_rows, trained
 
 __all__ = [
     "LAST_LABEL",
@@ -25,13 +27,17 @@ __all__ = [
     "Manifest",
     "Model",
     "Preparation",
+    "Trained",
+    "TrainedModel",
     "check_features",
     "disagreement",
+    "fit_rows",
     "last_label",
     "load_model",
     "random",
     "read",
     "rule",
+    "trained",
     "write",
     "zero_rule",
 ]

@@ -22,7 +22,7 @@ from hindcast.errors import ArtifactError, UnknownName
 from hindcast.models.model import Model
 from hindcast.values import canonical
 
-__all__ = ["Manifest", "load_model", "read", "write"]
+__all__ = ["Manifest", "load_model", "loader_of", "read", "write"]
 
 FORMAT = 1
 MANIFEST = "manifest.json"
@@ -37,6 +37,7 @@ _LOADERS = {
     "rule": "hindcast.models.baselines:Rule",
     "logistic": "hindcast.models.logistic:LogisticModel",
     "lightgbm": "hindcast.models.lightgbm:LightGBMModel",
+    "trained": "hindcast.models.trained:TrainedModel",
 }
 
 
@@ -204,7 +205,7 @@ def load_model(folder: Path | str, *, functions: Mapping[str, Callable[..., Any]
         As :func:`read`; and for a model of an unknown kind, or files that do not hold such a model.
     """
     manifest, contents = _contents(Path(folder))
-    load = _loader(manifest.kind, Path(folder))
+    load = loader_of(manifest.kind, str(folder))
     try:
         model = load(contents, functions or {})
     except (KeyError, TypeError, ValueError, UnicodeDecodeError) as error:
@@ -216,7 +217,8 @@ def load_model(folder: Path | str, *, functions: Mapping[str, Callable[..., Any]
     return model
 
 
-def _loader(kind: str, folder: Path) -> Loader:
+def loader_of(kind: str, where: str) -> Loader:
+    """What reads models of that kind; ArtifactError names the kinds there are."""
     if kind in _LOADERS:
         module, _, name = _LOADERS[kind].partition(":")
         return getattr(import_module(module), name).load  # type: ignore[no-any-return]
@@ -224,7 +226,7 @@ def _loader(kind: str, folder: Path) -> Loader:
 
     outside = {point.name: point for point in entry_points(group="hindcast.models")}
     if kind not in outside:
-        error = UnknownName("kind of model", kind, [*_LOADERS, *outside], where=str(folder))
+        error = UnknownName("kind of model", kind, [*_LOADERS, *outside], where=where)
         raise ArtifactError(f"{error} A package can offer more through the entry point group 'hindcast.models'.")
     return outside[kind].load().load  # type: ignore[no-any-return]
 

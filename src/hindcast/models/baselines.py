@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from hindcast.columns import Column, Frame, Kind
 from hindcast.errors import ArtifactError, ConfigError, DataError, UnknownName
-from hindcast.models.model import Model, Row, StoredModel, checked_labels, feature_kinds, value_of
+from hindcast.models.model import Model, Row, StoredModel, checked_labels, checked_weights, feature_kinds, value_of
 from hindcast.values import Bools, Floats, Ints, canonical, digest
 
 __all__ = [
@@ -50,9 +50,16 @@ def _read_file(files: Mapping[str, bytes]) -> dict[str, Any]:
     return dict(json.loads(files["model.json"]))
 
 
-def _rate(label: Floats, prior: float) -> float:
-    """The share of ones, with one row of `prior` added, so that no group answers a certain 0 or 1."""
-    return float((label.sum() + prior) / (len(label) + 1))
+def _mean(label: Floats, weight: Floats | None) -> float:
+    """The share of ones, each row counted as often as its weight says."""
+    return float(label.mean() if weight is None else (label * weight).sum() / weight.sum())
+
+
+def _rate(label: Floats, weight: Floats | None, part: Bools, prior: float) -> float:
+    """The share of ones among the rows of `part`, with one row of `prior` added: no group answers a certain 0 or 1."""
+    if weight is None:
+        return float((label[part].sum() + prior) / (part.sum() + 1))
+    return float(((label * weight)[part].sum() + prior) / (weight[part].sum() + 1))
 
 
 # ---- random ---------------------------------------------------------------------------------------------
@@ -135,7 +142,14 @@ class _LearnRandom:
         return {"learner": self.name}
 
     def fit(
-        self, features: Frame, label: Floats, *, as_of: Ints, seed: int, validation: tuple[Frame, Floats] | None = None
+        self,
+        features: Frame,
+        label: Floats,
+        *,
+        as_of: Ints,
+        seed: int,
+        weight: Floats | None = None,
+        validation: tuple[Frame, Floats] | None = None,
     ) -> Random:
         checked_labels(features, label)
         return Random(seed, feature_kinds(features))
@@ -186,9 +200,16 @@ class _LearnZeroRule:
         return {"learner": self.name}
 
     def fit(
-        self, features: Frame, label: Floats, *, as_of: Ints, seed: int, validation: tuple[Frame, Floats] | None = None
+        self,
+        features: Frame,
+        label: Floats,
+        *,
+        as_of: Ints,
+        seed: int,
+        weight: Floats | None = None,
+        validation: tuple[Frame, Floats] | None = None,
     ) -> ZeroRule:
-        return ZeroRule(float(checked_labels(features, label).mean()))
+        return ZeroRule(_mean(checked_labels(features, label), checked_weights(features, weight)))
 
 
 def zero_rule() -> _LearnZeroRule:
@@ -253,14 +274,21 @@ class _LearnLastLabel:
         return {"learner": self.name}
 
     def fit(
-        self, features: Frame, label: Floats, *, as_of: Ints, seed: int, validation: tuple[Frame, Floats] | None = None
+        self,
+        features: Frame,
+        label: Floats,
+        *,
+        as_of: Ints,
+        seed: int,
+        weight: Floats | None = None,
+        validation: tuple[Frame, Floats] | None = None,
     ) -> LastLabel:
         label = checked_labels(features, label)
+        weight = checked_weights(features, weight)
         last = features[LAST_LABEL].as_kind("number").floats()
-        rate = float(label.mean())
-        return LastLabel(
-            _rate(label[last < 0.5], rate), _rate(label[last >= 0.5], rate), _rate(label[np.isnan(last)], rate)
-        )
+        rate = _mean(label, weight)
+        after_0, after_1 = (_rate(label, weight, part, rate) for part in (last < 0.5, last >= 0.5))
+        return LastLabel(after_0, after_1, _rate(label, weight, np.isnan(last), rate))
 
 
 def last_label() -> _LearnLastLabel:
@@ -407,12 +435,20 @@ class _LearnRule:
         return {"learner": "rule", "function": self.name, "code": _identity(self.function)}
 
     def fit(
-        self, features: Frame, label: Floats, *, as_of: Ints, seed: int, validation: tuple[Frame, Floats] | None = None
+        self,
+        features: Frame,
+        label: Floats,
+        *,
+        as_of: Ints,
+        seed: int,
+        weight: Floats | None = None,
+        validation: tuple[Frame, Floats] | None = None,
     ) -> Rule:
         label = checked_labels(features, label)
+        weight = checked_weights(features, weight)
         holds, read = _holds(self.function, features)
-        rate = float(label.mean())
-        return Rule(self.function, read, _rate(label[holds], rate), _rate(label[~holds], rate))
+        rate = _mean(label, weight)
+        return Rule(self.function, read, _rate(label, weight, holds, rate), _rate(label, weight, ~holds, rate))
 
 
 def rule(function: Callable[..., Any]) -> _LearnRule:
@@ -443,5 +479,6 @@ def rule(function: Callable[..., Any]) -> _LearnRule:
 
 def functions_of(learners: Iterable[Any]) -> dict[str, Callable[..., Any]]:
     """The functions that the rules among `learners` are made of, by name: what reading a stored rule needs."""
-    found = [learner.function for learner in learners if isinstance(learner, _LearnRule)]
+    bare = (getattr(learner, "learner", learner) for learner in learners)
+    found = [learner.function for learner in bare if isinstance(learner, _LearnRule)]
     return {function.__name__: function for function in found}

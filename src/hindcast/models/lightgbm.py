@@ -14,7 +14,7 @@ from hindcast.columns import Frame, Kind
 from hindcast.errors import ArtifactError, ConfigError, UnknownName
 from hindcast.models.baselines import Functions
 from hindcast.models.forest import Forest
-from hindcast.models.model import Model, Row, StoredModel, checked_labels, positive
+from hindcast.models.model import Model, Row, StoredModel, checked_labels, checked_weights, positive
 from hindcast.models.prepare import Preparation
 from hindcast.models.threads import let_threads_sleep
 from hindcast.values import Floats, Ints, canonical
@@ -186,16 +186,26 @@ class LightGBM:
         return {"learner": self.name, **{key: value for key, value in asdict(self).items() if key != "threads"}}
 
     def fit(
-        self, features: Frame, label: Floats, *, as_of: Ints, seed: int, validation: tuple[Frame, Floats] | None = None
+        self,
+        features: Frame,
+        label: Floats,
+        *,
+        as_of: Ints,
+        seed: int,
+        weight: Floats | None = None,
+        validation: tuple[Frame, Floats] | None = None,
     ) -> LightGBMModel:
         let_threads_sleep()
         import lightgbm as library
 
         label = checked_labels(features, label, both=True)
+        weight = checked_weights(features, weight)
         preparation = Preparation.trees(features, min_rows=self.min_rows)
         parameters = self._parameters(preparation, seed)
         texts = [at for at, kind in enumerate(preparation.kinds.values()) if kind == "text"]
-        data = library.Dataset(preparation.dense(features), label, params=parameters, categorical_feature=texts)
+        data = library.Dataset(
+            preparation.dense(features), label, weight=weight, params=parameters, categorical_feature=texts
+        )
         watched: dict[str, Any] = {}
         if self.early_stopping is not None:
             if validation is None:

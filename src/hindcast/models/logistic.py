@@ -15,7 +15,7 @@ import numpy as np
 from hindcast.columns import Frame, Kind
 from hindcast.errors import ArtifactError
 from hindcast.models.baselines import Functions
-from hindcast.models.model import Model, Row, StoredModel, checked_labels, positive, value_of
+from hindcast.models.model import Model, Row, StoredModel, checked_labels, checked_weights, positive, value_of
 from hindcast.models.prepare import Preparation
 from hindcast.models.threads import let_threads_sleep
 from hindcast.values import Floats, Ints, canonical
@@ -185,7 +185,14 @@ class Logistic:
         return {"learner": self.name, **asdict(self)}
 
     def fit(
-        self, features: Frame, label: Floats, *, as_of: Ints, seed: int, validation: tuple[Frame, Floats] | None = None
+        self,
+        features: Frame,
+        label: Floats,
+        *,
+        as_of: Ints,
+        seed: int,
+        weight: Floats | None = None,
+        validation: tuple[Frame, Floats] | None = None,
     ) -> LogisticModel:
         let_threads_sleep()
         from sklearn.exceptions import ConvergenceWarning
@@ -193,6 +200,7 @@ class Logistic:
         from threadpoolctl import threadpool_limits
 
         label = checked_labels(features, label, both=True)
+        weight = checked_weights(features, weight)
         preparation = Preparation.linear(
             features, min_rows=self.min_rows, max_one_hot=self.max_one_hot, buckets=self.buckets
         )
@@ -200,7 +208,7 @@ class Logistic:
         solver = LogisticRegression(C=self.c, max_iter=self.max_iter, tol=self.tol)
         with threadpool_limits(limits=1), warnings.catch_warnings():
             warnings.simplefilter("ignore", ConvergenceWarning)  # told by describe()["converged"]
-            solver.fit(matrix, label)
+            solver.fit(matrix, label, sample_weight=weight)
         coefficients = np.ascontiguousarray(solver.coef_[0], dtype=np.float64)
         iterations = int(np.max(solver.n_iter_))
         return LogisticModel(

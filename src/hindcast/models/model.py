@@ -16,7 +16,7 @@ from hindcast.columns import Frame, Kind
 from hindcast.errors import ConfigError, DataError, UnknownName
 from hindcast.values import Floats, Ints
 
-__all__ = ["Learner", "Model", "Row", "StoredModel", "checked_labels", "value_of"]
+__all__ = ["Learner", "Model", "Row", "StoredModel", "checked_labels", "checked_weights", "value_of"]
 
 Row = Mapping[str, float | str | None]
 """One request's features by name: a number, a text or None, as the online features answer them. Lists may stand
@@ -97,6 +97,7 @@ class Learner(Protocol):
         *,
         as_of: Ints,
         seed: int,
+        weight: Floats | None = None,
         validation: tuple[Frame, Floats] | None = None,
     ) -> Model:
         """Learn from rows of shape (n,).
@@ -111,6 +112,9 @@ class Learner(Protocol):
         as_of : int64 array, shape (n,)
             The moment of each row's request, for learners that weigh or order rows by age.
         seed : int
+        weight : float array, shape (n,), optional
+            How often each row counts, above zero; None counts every row once. It is passed only where rows differ, so
+            a learner that does not take it can still be used with plain rows.
         validation : (features, label), optional
             Later rows, for learners that stop early; never used to fit a statistic.
         """
@@ -140,7 +144,9 @@ class StoredModel:
     def save(self, folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         for name, data in self.files().items():
-            (folder / name).write_bytes(data)
+            path = folder / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(data)
 
 
 def feature_kinds(features: Frame) -> dict[str, Kind]:
@@ -177,6 +183,20 @@ def checked_labels(features: Frame, label: Floats, *, both: bool = False) -> Flo
             f"all {len(label)} labels are {int(label[0])}; nothing can be learnt from one class. Train on more rows."
         )
     return label
+
+
+def checked_weights(features: Frame, weight: Floats | None) -> Floats | None:
+    """`weight` as float64, shape (n,), after checking that all are finite and above zero; None stays None."""
+    if weight is None:
+        return None
+    weight = np.asarray(weight, dtype=np.float64)
+    if weight.shape != (len(features),):
+        raise DataError(f"{len(features)} rows came with weights of shape {weight.shape}; give one weight per row.")
+    wrong = ~(np.isfinite(weight) & (weight > 0))
+    if wrong.any():
+        row = int(wrong.argmax())
+        raise DataError("a weight must be a finite number above zero", row=row + 1, value=float(weight[row]))
+    return weight
 
 
 def value_of(row: Row, name: str) -> float | str | None:

@@ -91,8 +91,7 @@ class Rows:
     def take(self, places: Any) -> Rows:
         """The rows at `places` (integers or a mask), in that order; a place may come more than once."""
         places = np.asarray(places)
-        if places.dtype == np.bool_:
-            places = np.flatnonzero(places)
+        places = np.flatnonzero(places) if places.dtype == np.bool_ else places.astype(np.intp)
         return Rows(self.features.take(places), self.label[places], self.weight[places], self.as_of[places])
 
     def having(self, **parts: Any) -> Rows:
