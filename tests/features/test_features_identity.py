@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import re
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -161,3 +162,30 @@ def test_a_function_without_source_is_refused():
     exec("def feature(x):\n    return x", scope)
     with pytest.raises(ConfigError, match="define it in a file"):
         code_of(scope["feature"])
+
+
+def made(limit: object) -> Callable[[float, object], object]:
+    def feature(x: float, limit: object = limit) -> object:
+        return x, limit
+
+    return feature
+
+
+def closing_over(words: object) -> Callable[[float], object]:
+    def feature(x: float) -> object:
+        return x, words
+
+    return feature
+
+
+def test_a_default_that_was_computed_is_known_by_its_value():
+    assert code_of(made(1)) != code_of(made(2))
+    assert code_of(made({"a": 1})) == code_of(made({"a": 1}))
+    assert unseen(made(object())) == ("limit=",)
+
+
+def test_what_is_closed_over_is_known_by_what_it_holds():
+    assert code_of(closing_over(re.compile("a"))) != code_of(closing_over(re.compile("b")))
+    assert code_of(closing_over({"a"})) == code_of(closing_over({"a"}))
+    with pytest.raises(ConfigError, match="closes over 'words'"):
+        code_of(closing_over(object()))

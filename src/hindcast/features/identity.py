@@ -104,13 +104,22 @@ class _Reading:
                 if f"{module}.{used}" not in seen:
                     names[used] = self.code(value, seen | {f"{module}.{used}"})
             else:
-                try:
-                    names[used] = digest(value)
-                except ConfigError:
-                    raise ConfigError(
-                        f"function {name!r} closes over {used!r}, which has no stable identity; pass it as a constant."
-                    ) from None
+                names[used] = self._closed(name, used, value, seen)
+        for used, value in _made_defaults(function, tree):
+            self._note(names, f"{used}=", value, seen)
         return {"tree": ast.dump(tree, annotate_fields=False), "names": names}
+
+    def _closed(self, name: str, used: str, value: Any, seen: frozenset[str]) -> Any:
+        """What stands for a value that a function closes over."""
+        try:
+            return digest(value)
+        except ConfigError:
+            try:
+                return self.form(value, seen)
+            except _Unseen:
+                raise ConfigError(
+                    f"function {name!r} closes over {used!r}, which has no stable identity; pass it as a constant."
+                ) from None
 
     def _note(self, names: dict[str, Any], path: str, value: Any, seen: frozenset[str]) -> None:
         """What stands for a value, if anything has to."""
@@ -267,6 +276,20 @@ def _paths_of_heads(tree: ast.Module) -> set[tuple[str, ...]]:
             for part in (*node.decorator_list, *node.args.defaults, *filter(None, node.args.kw_defaults)):
                 found |= _paths(part)
     return found
+
+
+def _made_defaults(function: Callable[..., Any], tree: ast.Module) -> Iterator[tuple[str, Any]]:
+    """Defaults that the syntax tree does not tell, since they were computed where the function was made."""
+    head = next((node for node in tree.body if isinstance(node, ast.FunctionDef)), None)
+    if head is None or head.name != getattr(function, "__name__", None):
+        return
+    places = [*head.args.posonlyargs, *head.args.args]
+    defaults = head.args.defaults
+    made = dict(zip([place.arg for place in places[len(places) - len(defaults) :]], defaults, strict=True))
+    made |= {arg.arg: kept for arg, kept in zip(head.args.kwonlyargs, head.args.kw_defaults, strict=True) if kept}
+    for parameter in inspect.signature(function, follow_wrapped=False).parameters.values():
+        if parameter.name in made and not isinstance(made[parameter.name], ast.Constant):
+            yield parameter.name, parameter.default
 
 
 def _resolved(value: Any, paths: list[tuple[str, ...]]) -> Iterator[tuple[tuple[str, ...], Any]]:
