@@ -62,7 +62,8 @@ def render(story: Story) -> str:
             f"a report is made of a story, a dictionary as replay() returns it; got {type(story).__name__}."
         )
     specs = {name: spec for name, draw in PLOTS.items() if (spec := draw(story)) is not None}
-    library, script, style = _library(), _asset("report.js"), _asset("report.css")
+    library, script = _library(), _asset("report.js")
+    style = _asset("static/tokens.css") + _asset("report.css")
     policy = (
         "default-src 'none'; style-src 'unsafe-inline'; img-src data: blob:; base-uri 'none'; form-action 'none'; "
         f"script-src {_digest(library)} {_digest(script)}"
