@@ -1,6 +1,6 @@
 """Run benchmarks: every peer in processes of its own, in turns, medians; a line per peer and job.
 
-    python benchmarks/run.py features                          # every job of the feature engine
+    python benchmarks/run.py features                          # every job of a room
     python benchmarks/run.py asof --size 200000 --repeat 3
     python benchmarks/run.py asof-known --peers hindcast feast # sets up what is named and missing
     python benchmarks/run.py replay
@@ -26,13 +26,14 @@ HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE))
 
 import replay  # noqa: E402
-from features.checks import disagreements  # noqa: E402
-from features.environments import OWN, python_of  # noqa: E402
-from features.job import NAMES, Job, job_named  # noqa: E402
-from features.machine import machine  # noqa: E402
-from features.measure import ABSENT  # noqa: E402
+from harness.checks import disagreements  # noqa: E402
+from harness.environments import python_of  # noqa: E402
+from harness.job import Job  # noqa: E402
+from harness.machine import machine  # noqa: E402
+from harness.measure import ABSENT  # noqa: E402
+from harness.rooms import job_named, names, own_environments, room_of, rooms  # noqa: E402
 
-RESULTS = HERE / "results" / "features.jsonl"
+RESULTS = HERE / "results"
 MEDIANS = ("seconds", "cpu_seconds", "peak_rss_mb", "base_rss_mb", "p50_us", "p99_us", "import_s")
 
 
@@ -46,7 +47,7 @@ class Left(Exception):
 
 def once(python: Path, job: str, peer: str, size: int, timeout_s: float) -> dict[str, Any]:
     """One measured run in a process of its own."""
-    command = [str(python), "-m", "features.measure", job, peer, "--size", str(size)]
+    command = [str(python), "-m", "harness.measure", job, peer, "--size", str(size)]
     try:
         done = subprocess.run(command, cwd=HERE, capture_output=True, text=True, timeout=timeout_s, check=False)
     except subprocess.TimeoutExpired:
@@ -66,13 +67,14 @@ def run(
     """All peers of a job at a size, in turns: their lines, and whether all is well."""
     print(f"{name}: {job.asks}; {size:,} {job.unit}", flush=True)
     pythons: dict[str, Path] = {}
+    own = own_environments()
     for peer in peers or job.peers:
         try:
             if peer not in job.peers:
                 raise Left(f"no peer of this job; there are {', '.join(job.peers)}")
             if size > job.limits.get(peer, size):
                 raise Left(f"left out above {job.limits[peer]:,}")
-            pythons[peer] = python_of(peer, set_up=peers is not None)
+            pythons[peer] = python_of(peer, own.get(peer, ()), set_up=peers is not None)
         except LookupError as reason:
             print(f"  {peer:18} skipped: {reason.args[0]}", flush=True)
         except Left as reason:
@@ -123,23 +125,27 @@ def show(lines: list[dict[str, Any]]) -> None:
 
 def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("job", choices=["features", *NAMES, "replay"])
+    parser.add_argument(
+        "job", choices=[*rooms(), *names(), "replay"], metavar="job", help="a job, or a room: all its jobs"
+    )
     parser.add_argument("--size", type=int, help="what it counts depends on the job")
     parser.add_argument("--repeat", type=int, default=5)
-    parser.add_argument("--peers", nargs="*", help=f"only these; {', '.join(sorted(OWN))} are set up when named here")
+    own = ", ".join(sorted(own_environments()))
+    parser.add_argument("--peers", nargs="*", help=f"only these; {own} are set up when named here")
     parser.add_argument("--timeout", type=float, default=900.0, help="seconds a run may take")
-    parser.add_argument("--results", type=Path, default=RESULTS, help="the file that lines are appended to")
+    parser.add_argument("--results", type=Path, help="the file that lines are appended to; by default that of the room")
     options = parser.parse_args(argv)
     if options.job == "replay":
         return replay.main(["--repeat", str(options.repeat)])
     well = True
-    for name in NAMES if options.job == "features" else [options.job]:
+    for name in rooms().get(options.job, [options.job]):
         job = job_named(name)
+        results = options.results or RESULTS / f"{room_of(name)}.jsonl"
         for size in [options.size] if options.size else job.sizes or [job.size]:
             lines, good = run(name, job, size, options.peers, options.repeat, options.timeout)
             well &= good
-            options.results.parent.mkdir(parents=True, exist_ok=True)
-            with options.results.open("a", encoding="utf-8") as out:
+            results.parent.mkdir(parents=True, exist_ok=True)
+            with results.open("a", encoding="utf-8") as out:
                 out.writelines(json.dumps(line) + "\n" for line in lines)
     return 0 if well else 1
 

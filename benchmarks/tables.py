@@ -19,16 +19,17 @@ from typing import Any
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE))
 
-from features.job import NAMES, job_named  # noqa: E402
+from harness.rooms import job_named, names, rooms  # noqa: E402
 
 Line = dict[str, Any]
-PLACES = {HERE / "features" / "README.md": "features.jsonl", HERE / "README.md": "loop.jsonl"}
 _PLACE = re.compile(r"(<!-- figures: (?P<job>[\w-]+) -->\n).*?(<!-- end of figures -->)", re.S)
 
 
 def last_lines(path: Path) -> list[Line]:
-    """The last line of each job, peer and size, in the order of the file."""
+    """The last line of each job, peer and size, in the order of the file; none where nothing was measured yet."""
     kept: dict[tuple[str, str, int], Line] = {}
+    if not path.exists():
+        return []
     for text in path.read_text(encoding="utf-8").splitlines():
         line = json.loads(text)
         key = (line["job"], line["peer"], line["size"])
@@ -43,7 +44,7 @@ def table(job: str, lines: Iterable[Line]) -> str:
     if not rows:
         return "Not measured yet.\n"
     rows.sort(key=lambda line: (line["size"], not line["peer"].startswith("hindcast"), line["seconds"]))
-    columns = ["peer", "size", "seconds", *_more(job)]
+    columns = ["peer", "size", "seconds", *(job_named(job).columns if job in names() else ("peak MB", "runs"))]
     cells = [columns, ["---", *["---:"] * (len(columns) - 1)]]
     for line in rows:
         ours = next((r["seconds"] for r in rows if r["size"] == line["size"] and r["peer"] == "hindcast"), None)
@@ -64,7 +65,7 @@ def table(job: str, lines: Iterable[Line]) -> str:
             "runs": str(line["repeat"]),
             "version": line.get("versions", ""),
         }
-        cells.append([said[column] for column in columns])
+        cells.append([said[column] if column in said else _short(line.get(column)) for column in columns])
     return "\n".join(f"| {' | '.join(row)} |" for row in cells) + "\n" + _circumstances(rows)
 
 
@@ -79,22 +80,8 @@ def _circumstances(rows: list[Line]) -> str:
     return f"\n{' and '.join(days)}, on {'; '.join(places)}; load of the machine before: {load} at most.\n"
 
 
-def _more(job: str) -> list[str]:
-    if job == "online-read":
-        return ["p50 µs", "p99 µs", "runs", "version"]
-    if job == "compile":
-        return ["import s", "runs", "version"]
-    if job == "curve":
-        return ["times ours", "ns a fact", "CPU s", "peak MB", "above imports MB", "of input", "runs"]
-    if job.startswith("stream"):
-        return ["times ours", "per second", "CPU s", "peak MB", "runs", "version"]
-    if job in NAMES:
-        return ["times ours", "CPU s", "peak MB", "above imports MB", "of input", "runs", "version"]
-    return ["peak MB", "runs"]
-
-
 def _of_input(job: str, line: Line) -> str:
-    held = job_named(job).input_bytes if job in NAMES else None
+    held = job_named(job).input_bytes if job in names() else None
     if held is None or "base_rss_mb" not in line:
         return ""
     return f"{(line['peak_rss_mb'] - line['base_rss_mb']) * 1e6 / held(line['size']):.1f} x"
@@ -107,6 +94,14 @@ def _short(number: float | None) -> str:
     return f"{number:,.0f}" if number >= 100 else f"{number:.3g}"
 
 
+def pages() -> dict[Path, Path]:
+    """The README of each room, and the lines whose figures it shows."""
+    results = HERE / "results"
+    return {HERE / "README.md": results / "loop.jsonl"} | {
+        HERE / room / "README.md": results / f"{room}.jsonl" for room in rooms()
+    }
+
+
 def filled(readme: str, lines: list[Line]) -> str:
     """A README with every place filled."""
     return _PLACE.sub(lambda place: f"{place[1]}\n{table(place['job'], lines)}\n{place[3]}", readme)
@@ -117,9 +112,9 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--check", action="store_true", help="write nothing; say what differs")
     options = parser.parse_args(argv)
     stale = []
-    for page, results in PLACES.items():
+    for page, results in pages().items():
         said = page.read_text(encoding="utf-8")
-        true = filled(said, last_lines(HERE / "results" / results))
+        true = filled(said, last_lines(results))
         if said != true:
             stale.append(page.relative_to(HERE.parent).as_posix())
             if not options.check:

@@ -38,7 +38,7 @@ INSTALLED = {
 def bench(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Any:
     """The modules of the benchmarks, by name; their data go to a folder of the test."""
     monkeypatch.syspath_prepend(str(BENCHMARKS))
-    monkeypatch.setattr(import_module("features.data"), "folder", lambda: tmp_path / "data")
+    monkeypatch.setattr(import_module("harness.data"), "folder", lambda: tmp_path / "data")
     monkeypatch.setattr(import_module("features.online_read"), "READS", 300)
     return import_module
 
@@ -46,7 +46,7 @@ def bench(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Any:
 @pytest.mark.slow
 @pytest.mark.parametrize("name", BATCH)
 def test_all_peers_of_a_job_find_the_same(name: str, bench: Any) -> None:
-    job, checks = bench("features.job").job_named(name), bench("features.checks")
+    job, checks = bench("harness.rooms").job_named(name), bench("harness.checks")
     place = job.data(SIZES.get(name, 2_000))
     found = {}
     for peer, set_up in job.peers.items():
@@ -59,32 +59,40 @@ def test_all_peers_of_a_job_find_the_same(name: str, bench: Any) -> None:
 
 
 def test_every_job_has_our_side_and_another(bench: Any) -> None:
-    jobs = bench("features.job")
-    for name in jobs.NAMES:
+    jobs = bench("harness.rooms")
+    for name in jobs.names():
         peers = list(jobs.job_named(name).peers)
         assert peers[0].startswith("hindcast")
         assert len(peers) > 1
 
 
+def test_jobs_are_found_by_room_and_every_name_once(bench: Any) -> None:
+    jobs = bench("harness.rooms")
+    assert {"features", "labels"} >= set(jobs.rooms()) >= {"features"}
+    assert set(BATCH) <= set(jobs.rooms()["features"])
+    assert len(set(jobs.names())) == len(jobs.names())
+    assert not set(jobs.names()) & set(jobs.rooms())
+
+
 def test_a_changed_value_is_seen(bench: Any) -> None:
     pa = pytest.importorskip("pyarrow")
-    checks = bench("features.checks")
+    checks, same = bench("features.checks"), bench("harness.checks").disagreements
     columns = {f"f{i}": [1.0, None, 2.5] for i in range(5)}
     right = checks.of_asof(pa.table({"row_id": [0, 1, 2], **columns}))
     reordered = {name: [values[2], values[0], values[1]] for name, values in columns.items()}
-    assert not checks.disagreements({"a": right, "b": checks.of_asof(pa.table({"row_id": [2, 0, 1], **reordered}))})
+    assert not same({"a": right, "b": checks.of_asof(pa.table({"row_id": [2, 0, 1], **reordered}))})
     wrong = checks.of_asof(pa.table({"row_id": [0, 1, 2], **columns, "f4": [1.0, 2.5, None]}))
-    lines = checks.disagreements({"right": right, "wrong": wrong})
+    lines = same({"right": right, "wrong": wrong})
     assert [line.split(":")[0] for line in lines] == ["digest"]
 
 
 def test_data_are_drawn_once_and_the_same_again(bench: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    data = bench("features.data")
+    data, kept = bench("features.data"), bench("harness.data")
     first = data.make("asof", 1_000) / "facts.parquet"
     written = first.stat().st_mtime_ns
     assert data.make("asof", 1_000) / "facts.parquet" == first
     assert first.stat().st_mtime_ns == written
-    monkeypatch.setattr(data, "folder", lambda: tmp_path / "again")
+    monkeypatch.setattr(kept, "folder", lambda: tmp_path / "again")
     again = data.make("asof", 1_000) / "facts.parquet"
     assert again != first
     assert again.read_bytes() == first.read_bytes()

@@ -10,8 +10,9 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+from harness.job import Job, Work
+
 from features import checks, data
-from features.job import Job, Work
 
 COLUMNS = ", ".join(data.VALUES)
 

@@ -9,8 +9,9 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+from harness.job import Job, Work
+
 from features import asof, data
-from features.job import Job, Work
 
 
 def hindcast(place: Path) -> Work:

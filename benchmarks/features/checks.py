@@ -1,18 +1,13 @@
-"""What a result is boiled down to, so that peers can be held to be equal.
-
-A check is a mapping of names to numbers and a digest of every value. Peers agree when they agree on every name that
-they share: one that cannot compute something leaves its name out.
-"""
+"""What a result is boiled down to, so that peers can be held to be equal."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from hashlib import sha256
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
+from harness.checks import Check, digest
 
-Check = dict[str, Any]
 WEIGHTS = 997
 """Rows are weighted by their number modulo this, so that values in the wrong rows show."""
 
@@ -87,27 +82,6 @@ def of_reads(values: Any) -> Check:
     """Of the rows that were read, shape (reads, 20), null as NaN."""
     read = np.array([[np.nan if x is None else x for x in row] for row in values], dtype=np.float64)
     return {"rows": len(read), "digest": digest(np.arange(len(read)), np.round(read, 9).T)}
-
-
-def digest(row: np.ndarray, columns: Iterable[np.ndarray]) -> str:
-    """Of every value of every column, rows in the order of their number; all NaNs are one, and so are both zeros."""
-    order = np.argsort(row, kind="stable")
-    whole = sha256()
-    for column in columns:
-        values = column[order] + 0.0
-        values[np.isnan(values)] = np.nan
-        whole.update(values.tobytes())
-    return whole.hexdigest()[:12]
-
-
-def disagreements(checks: Mapping[str, Check]) -> list[str]:
-    """A line for every name on which two peers differ."""
-    lines = []
-    for name in sorted({name for check in checks.values() for name in check}):
-        said = {peer: check[name] for peer, check in checks.items() if name in check}
-        if len(set(said.values())) > 1:
-            lines.append(f"{name}: " + ", ".join(f"{peer} {value}" for peer, value in said.items()))
-    return lines
 
 
 def _rows(found: Any) -> np.ndarray:

@@ -18,8 +18,9 @@ from pathlib import Path
 from tempfile import mkdtemp
 from typing import Any
 
+from harness.job import Absent, Found, Job, Work
+
 from features import asof, data, windows
-from features.job import Absent, Found, Job, Work
 
 HERE = Path(__file__).resolve().parent.parent
 SIZE = 1_000
@@ -113,6 +114,7 @@ JOB = Job(
     packages=dict.fromkeys(("hindcast-cold", "hindcast-cached", "hindcast-readonly"), ("hindcast", "numba")),
     warm_size=0,
     touch=lambda size: 0,
+    columns=("import s", "runs", "version"),
 )
 
 if __name__ == "__main__":

@@ -12,10 +12,10 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from tempfile import gettempdir
 from typing import Any
 
 import numpy as np
+from harness.data import kept, write
 
 HOUR_US = 3_600_000_000
 DAY_US = 24 * HOUR_US
@@ -33,10 +33,6 @@ END_US = START_US + SPAN_US
 """After every fact of :func:`windows`."""
 
 Ints = np.ndarray
-
-
-def folder() -> Path:
-    return Path(gettempdir()) / "hindcast-bench" / "data"
 
 
 def entities_of(size: int) -> int:
@@ -59,7 +55,7 @@ def asof(place: Path, size: int, random: np.random.Generator) -> None:
     entity, event, created = entity[shuffled], event[shuffled], created[shuffled]
     values = {name: _sixty_fourths(random.normal(0, 10, facts)) for name in VALUES}
     times = {"event_timestamp": _times(event), "created_timestamp": _times(created)}
-    _write(place / "facts.parquet", {"entity_id": entity, **times, **values})
+    write(place / "facts.parquet", {"entity_id": entity, **times, **values})
     _write_requests(place, random, size, entity, event, offsets=[DAY_US])
 
 
@@ -69,7 +65,7 @@ def windows(place: Path, size: int, random: np.random.Generator) -> None:
     entity = _busy(random, facts, entities_of(size))
     event = START_US + _ms(random, SPAN_US, facts)
     amount = _sixty_fourths(random.gamma(2.0, 20.0, facts))
-    _write(place / "facts.parquet", {"entity_id": entity, "event_timestamp": _times(event), "amount": amount})
+    write(place / "facts.parquet", {"entity_id": entity, "event_timestamp": _times(event), "amount": amount})
     _write_requests(place, random, size, entity, event, offsets=[hours * HOUR_US for hours in SPANS_H.values()])
 
 
@@ -82,7 +78,7 @@ def orders(place: Path, size: int, random: np.random.Generator) -> None:
         "event_timestamp": _times(START_US + _ms(random, SPAN_US, size)),
         "amount": _sixty_fourths(random.gamma(2.0, 20.0, size)),
     }
-    _write(place / "orders.parquet", columns)
+    write(place / "orders.parquet", columns)
 
 
 def stream(place: Path, size: int, random: np.random.Generator) -> None:
@@ -90,7 +86,7 @@ def stream(place: Path, size: int, random: np.random.Generator) -> None:
     entity = _busy(random, size, entities_of(size))
     event = np.sort(START_US + _ms(random, SPAN_US // 5, size))
     amount = _sixty_fourths(random.gamma(2.0, 20.0, size))
-    _write(place / "facts.parquet", {"entity_id": entity, "event_timestamp": _times(event), "amount": amount})
+    write(place / "facts.parquet", {"entity_id": entity, "event_timestamp": _times(event), "amount": amount})
 
 
 def online(place: Path, size: int, random: np.random.Generator) -> None:
@@ -102,7 +98,7 @@ def online(place: Path, size: int, random: np.random.Generator) -> None:
     recent = np.flatnonzero(event >= END_US - 8 * DAY_US)
     recent = recent[np.argsort(event[recent], kind="stable")]
     facts, event = facts.take(recent), event[recent]
-    _write(place / "facts.parquet", {name: facts[name] for name in facts.column_names})
+    write(place / "facts.parquet", {name: facts[name] for name in facts.column_names})
     entity, amount = facts["entity_id"].to_numpy(), facts["amount"].to_numpy()
     count = entities_of(size)
     rows: dict[str, Any] = {"entity_id": np.arange(count, dtype=np.int64)}
@@ -115,7 +111,7 @@ def online(place: Path, size: int, random: np.random.Generator) -> None:
         with np.errstate(invalid="ignore"):
             rows |= {f"count_{span}": n, f"sum_{span}": total, f"mean_{span}": total / n}
         rows[f"max_{span}"] = np.where(n > 0, largest, np.nan)
-    _write(place / "rows.parquet", rows)
+    write(place / "rows.parquet", rows)
 
 
 MAKERS: dict[str, tuple[Callable[[Path, int, np.random.Generator], None], int]] = {
@@ -133,12 +129,7 @@ def make(name: str, size: int, seed: int = SEED) -> Path:
     if size < LEAST:
         raise SystemExit(f"data of size {size}: at least {LEAST:,} are needed")
     maker, offset = MAKERS[name]
-    place = folder() / f"{name}-{size}-{seed}"
-    if not (place / "done").exists():
-        place.mkdir(parents=True, exist_ok=True)
-        maker(place, size, np.random.default_rng(seed + offset))
-        (place / "done").touch()
-    return place
+    return kept(f"{name}-{size}", lambda place, random: maker(place, size, random), seed + offset)
 
 
 # ---- drawing -----------------------------------------------------------------------------------------------------
@@ -174,24 +165,13 @@ def _write_requests(
     asked[-twice:], at[-twice:] = asked[-2 * twice : -twice], at[-2 * twice : -twice]
     order = random.permutation(size)
     columns = {"row_id": np.arange(size, dtype=np.int64), "entity_id": asked[order]}
-    _write(place / "requests.parquet", {**columns, "event_timestamp": _times(at[order])})
+    write(place / "requests.parquet", {**columns, "event_timestamp": _times(at[order])})
 
 
 def _times(us: Ints) -> Any:
     import pyarrow as pa
 
     return pa.array(us, pa.int64()).cast(pa.timestamp("us", tz="UTC"))
-
-
-def _write(path: Path, columns: dict[str, Any]) -> None:
-    """Two groups of rows at least, so that a small file is read along the same ways as a large one."""
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    whole = path.with_suffix(".part")
-    table = pa.table(columns)
-    pq.write_table(table, whole, compression="snappy", row_group_size=min(500_000, table.num_rows // 2))
-    whole.rename(path)
 
 
 if __name__ == "__main__":

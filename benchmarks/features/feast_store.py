@@ -9,8 +9,9 @@ from pathlib import Path
 from tempfile import mkdtemp
 from typing import Any
 
+from harness.job import Work
+
 from features import data
-from features.job import Work
 
 CONFIG = """\
 project: bench

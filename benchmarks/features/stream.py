@@ -12,8 +12,9 @@ from collections import deque
 from pathlib import Path
 from typing import Any
 
+from harness.job import Job, Work
+
 from features import checks, data
-from features.job import Job, Work
 
 BATCH = 1_000
 SPANS_US = tuple(hours * data.HOUR_US for hours in data.SPANS_H.values())
@@ -179,4 +180,5 @@ JOB = Job(
     peers={"hindcast": hindcast, "python-deque": python_deque, "bytewax": bytewax, "river": river},
     check=check,
     touch=lambda size: 1_024 * size,
+    columns=("times ours", "per second", "CPU s", "peak MB", "runs", "version"),
 )

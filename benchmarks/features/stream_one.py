@@ -7,8 +7,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from harness.job import Work
+
 from features import data, stream
-from features.job import Work
 
 
 def hindcast(place: Path) -> Work:

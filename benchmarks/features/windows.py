@@ -9,8 +9,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from harness.job import Job, Work
+
 from features import asof, checks, data
-from features.job import Job, Work
 
 SPANS = tuple(data.SPANS_H)
 NAMES = tuple(f"{kind}_{span}" for span in SPANS for kind in ("cnt", "sum", "mean", "max"))

@@ -8,8 +8,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from harness.job import Job, Work
+
 from features import asof, checks, data
-from features.job import Job, Work
 
 DAYS = (1, 7, 30)
 KEYS = {"customer_id": 0, "shop_id": 7}

@@ -1,6 +1,6 @@
 """One run of one peer in this process: the clock, the memory, the check; a line of JSON.
 
-python -m features.measure asof polars --size 100000
+python -m harness.measure asof polars --size 100000
 """
 
 from __future__ import annotations
@@ -19,7 +19,8 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from features.job import Absent, Found, job_named
+from harness.job import Absent, Found
+from harness.rooms import job_named
 
 ABSENT = 3
 """Exit status of a run whose peer cannot run here; the last line says why."""

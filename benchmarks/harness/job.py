@@ -4,11 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from importlib import import_module
 from pathlib import Path
 from typing import Any
-
-NAMES = ("asof", "asof-known", "windows", "windows-12", "stream", "stream-one", "online-read", "curve", "compile")
 
 
 @dataclass(frozen=True)
@@ -59,6 +56,9 @@ class Job:
         is not what a job costs. 0: it does not.
     touch : function of a size
         How many bytes of memory are touched before the clock starts: about what the hungriest peer takes.
+    columns : sequence of str
+        The columns of the job's table after peer, size and seconds: those of ``tables.py``, or names of what a peer
+        adds to its line.
     input_bytes : function of a size, optional
         How large the input is in memory, as Arrow: what a peer's memory is held against.
     """
@@ -76,10 +76,5 @@ class Job:
     once_above: int | None = None
     warm_size: int = 1_000
     touch: Callable[[int], int] = lambda size: 4_096 * size
+    columns: tuple[str, ...] = ("times ours", "CPU s", "peak MB", "above imports MB", "of input", "runs", "version")
     input_bytes: Callable[[int], int] | None = None
-
-
-def job_named(name: str) -> Job:
-    """The job that ``features/<name>.py`` declares."""
-    job: Job = import_module(f"features.{name.replace('-', '_')}").JOB
-    return job

@@ -5,25 +5,25 @@ from __future__ import annotations
 import shutil
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from tempfile import gettempdir
 
-OWN = {
-    "feast": ["feast[duckdb]==0.67.*"],
-    "pyspark": ["pyspark>=4,<5", "pandas>=2.2,<3", "pyarrow>=22", "psutil>=6"],
-}
-"""What is installed for each of these peers."""
 
-
-def python_of(peer: str, *, set_up: bool) -> Path:
+def python_of(peer: str, needs: Sequence[str], *, set_up: bool) -> Path:
     """The interpreter that runs a peer: this one, or that of its own environment, which is made if `set_up` says so.
+
+    Parameters
+    ----------
+    needs : sequence of str
+        What is installed in its own environment; nothing means that it has none.
 
     Raises
     ------
     LookupError
         Where the environment is not there; the message says how to get it.
     """
-    if peer not in OWN:
+    if not needs:
         return Path(sys.executable)
     place = Path(gettempdir()) / "hindcast-bench" / "environments" / peer
     python = place / "bin" / "python"
@@ -40,7 +40,7 @@ def python_of(peer: str, *, set_up: bool) -> Path:
         make, install = [sys.executable, "-m", "venv"], [str(python), "-m", "pip", "install", "--quiet"]
     shutil.rmtree(place, ignore_errors=True)
     place.parent.mkdir(parents=True, exist_ok=True)
-    for command in ([*make, str(place)], [*install, *OWN[peer]]):
+    for command in ([*make, str(place)], [*install, *needs]):
         if subprocess.run(command, check=False).returncode:
             raise LookupError(f"could not be set up: {' '.join(command)} failed")
     (place / "done").touch()
