@@ -16,7 +16,12 @@ from pathlib import Path
 
 import numpy as np
 
-from hindcast.cli.guess import (
+from hindcast.cli.starter import Plan, system_text
+from hindcast.cli.tables import Grid, print_grid
+from hindcast.columns import Column, Frame
+from hindcast.errors import ConfigError, DataError
+from hindcast.expressions import Expression
+from hindcast.quality.guess import (
     EPOCH,
     Guess,
     epoch_unit,
@@ -25,16 +30,10 @@ from hindcast.cli.guess import (
     guess_key,
     guess_target,
     guess_time,
-    parts_of,
     profile,
     span_days,
-    suspects,
 )
-from hindcast.cli.starter import Plan, system_text
-from hindcast.cli.tables import Grid, print_grid
-from hindcast.columns import Column, Frame
-from hindcast.errors import ConfigError, DataError
-from hindcast.expressions import Expression
+from hindcast.quality.leaks import parts_of, suspects
 from hindcast.values import DAY_US, HOUR_US, Floats, duration_us, from_local, iso, zone_offset_us
 
 __all__ = ["Read", "plan_system", "read_table", "write_system"]

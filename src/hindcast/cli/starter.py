@@ -8,8 +8,8 @@ import textwrap
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from hindcast.cli.guess import Suspect
 from hindcast.expressions import Expression
+from hindcast.quality.leaks import Leak
 from hindcast.values import DAY_US, duration_text, duration_us
 
 __all__ = ["Plan", "system_text"]
@@ -42,7 +42,7 @@ class Plan:
         Share of positive rows.
     features, skipped : sequence of str
         Request columns that are features; those that are left out as too varied to learn from.
-    suspects : sequence of Suspect
+    suspects : sequence of Leak
     slices : sequence of str
     days : float
         How long the data reach.
@@ -66,7 +66,7 @@ class Plan:
     rate: float
     features: Sequence[str]
     skipped: Sequence[str]
-    suspects: Sequence[Suspect]
+    suspects: Sequence[Leak]
     slices: Sequence[str]
     days: float
     rows: int
@@ -135,7 +135,7 @@ positive = hc.outcome(outcomes, {target}, on={key})  # true for {plan.rate:.1%} 
 {_system(plan, windows)}'''
 
 
-def _suspicion(found: Sequence[Suspect]) -> str:
+def _suspicion(found: Sequence[Leak]) -> str:
     if not found:
         return ""
     named = "; ".join(f"{s.name}: {s.why}" for s in found)

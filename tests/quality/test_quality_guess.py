@@ -7,19 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hindcast.cli.guess import (
-    epoch_unit,
-    guess_entity,
-    guess_hour,
-    guess_key,
-    guess_target,
-    guess_time,
-    parts_of,
-    suspects,
-)
 from hindcast.columns import Column, Frame
 from hindcast.errors import ConfigError, UnknownName
 from hindcast.expressions import Expression
+from hindcast.quality.guess import epoch_unit, guess_entity, guess_hour, guess_key, guess_target, guess_time
+from hindcast.quality.leaks import parts_of, suspects
 from hindcast.values import DAY_US
 
 N = 600
