@@ -1,10 +1,35 @@
 """How good predictions are, with intervals: pure functions, NumPy in, numbers out.
 
 Scores judge probabilities against labels, a goal turns them into decisions and money, intervals say how much of
-it is noise (whole days are drawn, never single rows), divergences compare samples, slices look at named parts.
+it is noise (whole days are drawn, never single rows), curves show every threshold, costs say what mistakes are worth
+to avoid, divergences compare samples, slices look at named parts.
 Whatever is not defined (no rows, one class) is NaN and never good news.
 """
 
+from hindcast.metrics.costs import Costs, expected_cost
+from hindcast.metrics.curves import (
+    GainCurve,
+    PrecisionRecallCurve,
+    RocCurve,
+    gain_curve,
+    lift_at,
+    precision_at,
+    precision_at_recall,
+    precision_recall_curve,
+    recall_at,
+    recall_at_precision,
+    roc_curve,
+)
+from hindcast.metrics.decisions import (
+    DECISION_METRICS,
+    balanced_accuracy,
+    decision_difference,
+    decision_interval,
+    f_beta,
+    g_mean,
+    matthews,
+    specificity,
+)
 from hindcast.metrics.divergence import (
     TestResult,
     chi_square,
@@ -18,11 +43,13 @@ from hindcast.metrics.intervals import (
     Estimate,
     block_draws,
     difference,
+    estimate_from_draws,
     interval,
     mean_interval,
     student_quantile,
     total_interval,
 )
+from hindcast.metrics.multiclass import ClassConfusion, ClassScore, class_confusion, class_interval
 from hindcast.metrics.scores import (
     METRICS,
     CalibrationBin,
@@ -47,41 +74,70 @@ from hindcast.metrics.scores import (
     wilson,
 )
 from hindcast.metrics.slices import Slice, by_slice
+from hindcast.metrics.thresholds import Threshold, best_threshold
 from hindcast.metrics.value import Goal
 
 __all__ = [
+    "DECISION_METRICS",
     "METRICS",
     "CalibrationBin",
+    "ClassConfusion",
+    "ClassScore",
     "Confusion",
+    "Costs",
     "Estimate",
+    "GainCurve",
     "Goal",
+    "PrecisionRecallCurve",
+    "RocCurve",
     "Slice",
     "TestResult",
+    "Threshold",
     "accuracy",
     "auc",
     "average_precision",
+    "balanced_accuracy",
     "base_rate",
+    "best_threshold",
     "block_draws",
     "brier",
     "by_slice",
     "calibration_curve",
     "chi_square",
+    "class_confusion",
+    "class_interval",
     "confusion",
+    "decision_difference",
+    "decision_interval",
     "difference",
     "ece",
+    "estimate_from_draws",
+    "expected_cost",
     "f1",
+    "f_beta",
+    "g_mean",
+    "gain_curve",
     "higher_is_better",
     "interval",
     "jensen_shannon",
     "kolmogorov_smirnov",
+    "lift_at",
     "log_loss",
     "log_losses",
+    "matthews",
     "mean_interval",
     "measure",
     "precision",
+    "precision_at",
+    "precision_at_recall",
+    "precision_recall_curve",
     "psi",
     "recall",
+    "recall_at",
+    "recall_at_precision",
+    "roc_curve",
     "skill",
+    "specificity",
     "student_quantile",
     "total_interval",
     "total_value",
