@@ -5,18 +5,14 @@ from __future__ import annotations
 import asyncio
 import gc
 import logging
-import signal
-import socket
 import sys
-import threading
-from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
-from ipaddress import ip_address
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import TextIO
 
 from hindcast.errors import ConfigError, HindcastError
 from hindcast.serve.app import Limits, build_app
+from hindcast.serve.listening import address_of, event_loop, is_loopback, listen, quiet_signals
 from hindcast.serve.service import Service
 
 __all__ = ["run_server"]
@@ -56,19 +52,18 @@ def run_server(
 
     if token is not None and len(token) < 16:
         raise ConfigError("a token needs at least 16 characters; make one with: openssl rand -hex 16")
-    if token is None and not _is_loopback(host):
+    if token is None and not is_loopback(host):
         raise ConfigError(
             f"host {host} can be reached by others, so a token is needed: set HINDCAST_TOKEN, or bind to 127.0.0.1."
         )
     stream = out if out is not None else sys.stdout
-    listening = _listen(host, port)
-    where = listening.getsockname()
-    name = f"[{where[0]}]" if listening.family == socket.AF_INET6 else where[0]
+    listening = listen(host, port)
+    where = address_of(listening)
 
     def on_ready(service: Service) -> None:
         gc.freeze()  # the state stays: no search for cycles need walk over it, which would hold up a request
         print(
-            f"serving {service.system}/{service.target} at http://{name}:{where[1]} ({service.status()})",
+            f"serving {service.system}/{service.target} at {where} ({service.status()})",
             file=stream,
             flush=True,
         )
@@ -100,26 +95,11 @@ def run_server(
             watching.cancel()
 
     logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
-    with listening, _quiet_signals(), asyncio.Runner(loop_factory=_loop()) as runner:
+    with listening, quiet_signals(), asyncio.Runner(loop_factory=event_loop()) as runner:
         runner.run(serve())
     if failure:
         error = failure[0]
         raise error if isinstance(error, HindcastError) else ConfigError(f"the service could not be opened: {error!r}.")
-
-
-@contextmanager
-def _quiet_signals() -> Iterator[None]:
-    """uvicorn raises the signal that stopped it once more when it is done; by then it has been heeded."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    stops = (signal.SIGINT, signal.SIGTERM)
-    before = [signal.signal(stop, lambda *_: None) for stop in stops]
-    try:
-        yield
-    finally:
-        for stop, handler in zip(stops, before, strict=True):
-            signal.signal(stop, handler)
 
 
 def _in_thread(open_service: Callable[[], Service]) -> Callable[[], Awaitable[Service]]:
@@ -127,38 +107,3 @@ def _in_thread(open_service: Callable[[], Service]) -> Callable[[], Awaitable[Se
         return await asyncio.to_thread(open_service)
 
     return opened
-
-
-def _loop() -> Callable[[], asyncio.AbstractEventLoop] | None:
-    try:
-        import uvloop
-    except ImportError:
-        return None
-    return uvloop.new_event_loop  # type: ignore[no-any-return]
-
-
-def _is_loopback(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return False
-
-
-def _listen(host: str, port: int) -> socket.socket:
-    listening = None
-    try:
-        family, kind, protocol, _, address = socket.getaddrinfo(
-            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
-        )[0]
-        listening = socket.socket(family, kind, protocol)
-        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listening.bind(address)
-        listening.listen(2048)
-        listening.setblocking(False)
-    except OSError as error:
-        if listening is not None:
-            listening.close()
-        raise ConfigError(f"cannot listen at {host}:{port}: {error}. Choose another with --port.") from None
-    return listening
