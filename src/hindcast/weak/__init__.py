@@ -1,1 +1,28 @@
 """Weak supervision: rules of thumb that vote, what their votes are worth, and labels with probabilities from them."""
+
+from hindcast.weak.apply import apply
+from hindcast.weak.block import Block, Row
+from hindcast.weak.functions import ABSTAIN, LabellingFunction, labelling_function
+from hindcast.weak.lookups import lookup, sql_lookup
+from hindcast.weak.patterns import keyword, regex, threshold
+from hindcast.weak.voters import column_votes, crowd_votes, model_votes
+from hindcast.weak.votes import Failure, Votes
+
+__all__ = [
+    "ABSTAIN",
+    "Block",
+    "Failure",
+    "LabellingFunction",
+    "Row",
+    "Votes",
+    "apply",
+    "column_votes",
+    "crowd_votes",
+    "keyword",
+    "labelling_function",
+    "lookup",
+    "model_votes",
+    "regex",
+    "sql_lookup",
+    "threshold",
+]
