@@ -1,28 +1,26 @@
 /**
  * The frame of an app: its name, the ways between its views, and the place where a view stands.
  *
- * A view is `{title, wide?, open(): Node|Promise<Node>, close?()}`. Its address is the part after `#/`, so that back,
+ * A view is `{wide?, open(): Node|Promise<Node>, shown?(), close?()}`. Its address is the part after `#/`, so that back,
  * forward and reload do what they should.
  */
 import { fill, h } from "./element.js";
 import { say } from "./live.js";
 
 export class Shell {
-  #views;
   #current = null;
   #links = new Map();
 
   /**
    * @param {string} name of the app, in the corner and in the window's title
-   * @param {Record<string, object>} views by address, the first being home
+   * @param {string[][]} ways address and title of each view, the first being home
    * @param {Node[]} tools what stands at the other end of the top
    */
-  constructor(name, views, tools) {
+  constructor(name, ways, tools) {
     this.name = name;
-    this.#views = views;
-    for (const [address, { title }] of Object.entries(views)) {
-      this.#links.set(address, h("a", { href: `#/${address}` }, title));
-    }
+    /** The views by address; all are put here before `show` is called. */
+    this.views = {};
+    for (const [address, title] of ways) this.#links.set(address, h("a", { href: `#/${address}` }, title));
     this.page = h("main", { class: "page", id: "page", tabindex: "-1" });
     const skip = h("a", { class: "skip", href: "#page", on: { click: (event) => { event.preventDefault(); this.page.focus(); } } }, "Skip to the content");
     document.body.prepend(skip,
@@ -35,7 +33,7 @@ export class Shell {
   /** The address that is shown. */
   get address() {
     const asked = location.hash.replace(/^#\//, "");
-    return Object.hasOwn(this.#views, asked) ? asked : Object.keys(this.#views)[0];
+    return this.#links.has(asked) ? asked : [...this.#links.keys()][0];
   }
 
   /** Go to a view. */
@@ -54,14 +52,14 @@ export class Shell {
   /** Show the view of the address. */
   async show() {
     const address = this.address;
-    const view = this.#views[address];
+    const view = this.views[address];
     this.#current?.close?.();
     this.#current = view;
     for (const [other, link] of this.#links) {
       if (other === address) link.setAttribute("aria-current", "page");
       else link.removeAttribute("aria-current");
     }
-    document.title = `${view.title} · ${this.name}`;
+    document.title = `${this.#links.get(address).firstChild.textContent} · ${this.name}`;
     this.page.className = view.wide ? "page wide" : "page";
     let node;
     try {
