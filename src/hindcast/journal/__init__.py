@@ -8,6 +8,7 @@ from hindcast.journal.durable import make_folder, replace_file, sync_folder
 from hindcast.journal.home import Home
 from hindcast.journal.journal import Journal, Record
 from hindcast.journal.locks import Lock
+from hindcast.journal.reader import Reader
 from hindcast.journal.segments import Entry
 
-__all__ = ["Entry", "Home", "Journal", "Lock", "Record", "make_folder", "replace_file", "sync_folder"]
+__all__ = ["Entry", "Home", "Journal", "Lock", "Reader", "Record", "make_folder", "replace_file", "sync_folder"]
