@@ -1,19 +1,48 @@
 """Labels from people and from nature: who said what, how far they agree, what is true, and how long the truth takes."""
 
+from hindcast.labels.adjudication import Dispute
 from hindcast.labels.agreement import Agreement, fleiss_kappa, percent_agreement
 from hindcast.labels.answers import Answers, Truth
 from hindcast.labels.cohen import cohen_kappa
+from hindcast.labels.decisions import Decision, Labels
+from hindcast.labels.events import Event
+from hindcast.labels.guideline import Guideline
+from hindcast.labels.intake import Added, Refused
+from hindcast.labels.items import items_of
 from hindcast.labels.krippendorff import krippendorff_alpha
+from hindcast.labels.lineage import Lineage, Step
+from hindcast.labels.progress import AnnotatorProgress, Progress
+from hindcast.labels.project import Project
+from hindcast.labels.state import Judgement, Settings
+from hindcast.labels.tasks import Annotator, Item, Task
 from hindcast.labels.truth import TRUTH_METHODS, infer_truth
 
 __all__ = [
     "TRUTH_METHODS",
+    "Added",
     "Agreement",
+    "Annotator",
+    "AnnotatorProgress",
     "Answers",
+    "Decision",
+    "Dispute",
+    "Event",
+    "Guideline",
+    "Item",
+    "Judgement",
+    "Labels",
+    "Lineage",
+    "Progress",
+    "Project",
+    "Refused",
+    "Settings",
+    "Step",
+    "Task",
     "Truth",
     "cohen_kappa",
     "fleiss_kappa",
     "infer_truth",
+    "items_of",
     "krippendorff_alpha",
     "percent_agreement",
 ]
