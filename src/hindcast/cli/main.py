@@ -144,6 +144,28 @@ def init(data: Path, out: Path, force: bool, **options: Any) -> int:
     return write_system(data, out, force=force, **options)
 
 
+@commands.command(
+    short_help="Look a table over before anything is built on it.",
+    epilog="hindcast scope orders.parquet --label returned --time ordered_at",
+)
+@click.argument("data", type=click.Path(path_type=Path), metavar="DATA")
+@click.option("--label", metavar="COLUMN", help="The column to predict; guessed where one is clearly it.")
+@click.option("--time", "time", metavar="COLUMN", help="The column that says when a row happened.")
+@click.option("--entity", metavar="COLUMN", help="Who or what a row is about.")
+@click.option("--label-time", metavar="COLUMN", help="The column that says when the label became known.")
+@click.option("--source", metavar="COLUMN", help="How a row was collected; columns that give it away are found.")
+@click.option("--zone", help="Whose clock times without an offset are read on.  [default: UTC]")
+@click.option("--json", "as_json", is_flag=True, help="Print as JSON.")
+def scope(data: Path, **options: Any) -> int:
+    """Look a CSV or Parquet table over: question, balance, delay, floors, leaks, gaps, and what is still to be said.
+
+    Ends with 1 where something would make every figure meaningless.
+    """
+    from hindcast.cli.scope import scope_file
+
+    return scope_file(data, **options)
+
+
 # ---- the loop -------------------------------------------------------------------------------------------
 
 
