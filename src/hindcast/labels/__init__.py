@@ -2,8 +2,10 @@
 
 from hindcast.labels.adjudication import Dispute
 from hindcast.labels.agreement import Agreement, fleiss_kappa, percent_agreement
+from hindcast.labels.annotators import AnnotatorReport, annotator_report
 from hindcast.labels.answers import Answers, Truth
 from hindcast.labels.cohen import cohen_kappa
+from hindcast.labels.copying import CopyingPair, copying_pairs
 from hindcast.labels.decisions import Decision, Labels
 from hindcast.labels.events import Event
 from hindcast.labels.guideline import Guideline
@@ -23,7 +25,9 @@ __all__ = [
     "Agreement",
     "Annotator",
     "AnnotatorProgress",
+    "AnnotatorReport",
     "Answers",
+    "CopyingPair",
     "Decision",
     "Dispute",
     "Event",
@@ -39,7 +43,9 @@ __all__ = [
     "Step",
     "Task",
     "Truth",
+    "annotator_report",
     "cohen_kappa",
+    "copying_pairs",
     "fleiss_kappa",
     "infer_truth",
     "items_of",

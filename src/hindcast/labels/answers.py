@@ -136,7 +136,7 @@ class Answers:
             **{name: None if column is None else column[present] for name, column in extras.items()},  # type: ignore[arg-type]
         )
         missing = n - len(answered)
-        counted = answered if keep == "all" else answered._last()
+        counted = answered if keep == "all" else answered.last()
         return replace(counted, missing=missing, superseded=len(answered) - len(counted))
 
     @staticmethod
@@ -216,7 +216,7 @@ class Answers:
         if cells > _LARGEST_MATRIX:
             raise DataError(f"a matrix of {cells:,} cells is mostly empty; work on the answers themselves.")
         votes = np.full((len(self.items), len(self.annotators)), -1, dtype=np.int64)
-        last = self._last()
+        last = self.last()
         votes[last.item, last.annotator] = last.label
         return votes
 
@@ -226,7 +226,7 @@ class Answers:
         counts = np.bincount(self.item * k + self.label, weights=weight, minlength=len(self.items) * k)
         return counts.reshape(len(self.items), k).astype(np.float64)
 
-    def _last(self) -> Answers:
+    def last(self) -> Answers:
         """Only the last answer of each annotator to each item, in the order they stand."""
         n = len(self)
         key = self.item * max(len(self.annotators), 1) + self.annotator

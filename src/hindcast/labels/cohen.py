@@ -10,8 +10,8 @@ import numpy as np
 from hindcast.errors import ConfigError, DataError
 from hindcast.labels.agreement import DRAWS, Agreement
 from hindcast.labels.answers import Answers
-from hindcast.labels.tally import checked, paradox, percentiles, ratio, size_notes
 from hindcast.labels.names import codes_of
+from hindcast.labels.tally import checked, paradox, percentiles, ratio, size_notes
 from hindcast.values import Floats, Ints
 
 __all__ = ["cohen_kappa"]

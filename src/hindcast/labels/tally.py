@@ -1,8 +1,8 @@
 """What measures of agreement share: how often each class was named for each item, and draws of items.
 
 Items are boiled down to counts of classes, sparsely, never to a matrix of items by annotators. Intervals are
-percentiles of a bootstrap over items; with more than 1,000 items, these are first put into 1,000 groups at random and the groups are
-drawn, which comes to the same.
+percentiles of a bootstrap over items; with more than 1,000 items, these are first put into 1,000 groups at random and
+the groups are drawn, which comes to the same.
 """
 
 from __future__ import annotations
@@ -112,8 +112,8 @@ def paradox(observed: float, expected: float, shares: Floats, names: tuple[Any, 
         return []
     return [
         (
-            f"annotators agree on {observed:.0%}, but {shares[most]:.0%} of answers are {names[most]!r}, so chance "
-            f"alone gives {expected:.0%}: the value says how they agree on the rare classes, and is unsure; look at those."
+            f"annotators agree on {observed:.0%}, but {shares[most]:.0%} of answers are {names[most]!r}, so "
+            f"chance alone gives {expected:.0%}: the value says how they agree on the rare classes; look at those."
         )
     ]
 
