@@ -1,0 +1,54 @@
+"""Labels as class codes: 0 to K - 1 in the order of the classes, whatever the labels were."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from hindcast.errors import DataError
+from hindcast.metrics.costs import classes_of
+from hindcast.values import Ints
+
+__all__ = ["class_counts", "coded"]
+
+
+def coded(y: Any) -> tuple[Ints, tuple[Any, ...]]:
+    """The code of each label, shape (n,), and the classes, sorted; a missing label is refused with its row.
+
+    Examples
+    --------
+    >>> codes, classes = coded(["spam", "ham", "spam"])
+    >>> codes.tolist(), classes
+    ([1, 0, 1], ('ham', 'spam'))
+    """
+    array = np.asarray(y) if isinstance(y, np.ndarray) else None
+    if array is not None and array.ndim != 1:
+        raise DataError(f"labels must have shape (n,), got {array.shape}.")
+    if array is not None and array.dtype.kind in "biu":
+        distinct, inverse = np.unique(array, return_inverse=True)
+        return inverse.astype(np.int64), tuple(distinct.tolist())
+    items: list[Any] = y.tolist() if hasattr(y, "tolist") else y.to_list() if hasattr(y, "to_list") else list(y)
+    for row, item in enumerate(items):
+        if item is None or (isinstance(item, float) and item != item):  # noqa: PLR0124
+            raise DataError("a label is missing; leave such rows out", row=row + 1, column="label", value=item)
+    classes = classes_of(items)
+    index = {name: code for code, name in enumerate(classes)}
+    return np.fromiter((index[item] for item in items), dtype=np.int64, count=len(items)), classes
+
+
+def class_counts(codes: Ints, classes: int, what: str) -> Ints:
+    """The rows of each class, shape (K,), once there are two classes at least to tell apart.
+
+    Raises
+    ------
+    DataError
+        For no rows, or rows of one class only.
+    """
+    counts = np.bincount(codes, minlength=classes).astype(np.int64)
+    if (counts > 0).sum() < 2:
+        raise DataError(
+            f"{what} balances classes against each other, but these {len(codes)} rows hold "
+            f"{int((counts > 0).sum())} of them; give it rows of two classes at least."
+        )
+    return counts
