@@ -94,6 +94,9 @@ def profile(name: str, column: Column) -> Profile:
     """The profile of a column."""
     present = column.present()
     missing = len(column) - int(present.sum())
+    if column.kind == "list":
+        distinct = len({repr(item) for item in column.values[present]})
+        return Profile(name, column.kind, distinct, missing, missing / len(column) if len(column) else 0.0)
     codes, _ = column.codes()
     distinct = int(codes.max()) + 1 if len(codes) and codes.max() >= 0 else 0
     if column.kind == "text":
