@@ -49,6 +49,10 @@ class Row(Mapping[str, Any]):
     def __contains__(self, name: object) -> bool:
         return name in self._places
 
+    def get(self, name: str, default: Any = None) -> Any:
+        """The value, or `default` where there is no such column."""
+        return self._values[self._places[name]] if name in self._places else default
+
     def __iter__(self) -> Iterator[str]:
         return iter(self._places)
 
@@ -105,7 +109,7 @@ class Block:
                     f"an array of rows has one dimension (texts), got shape {rows.shape}; give columns names"
                 )
             return _of_items(rows.tolist())
-        if _is_table(rows):
+        if is_table(rows):
             from hindcast.facts.source import frame, to_arrow
 
             made = Frame.from_arrow(to_arrow(frame(rows)))
@@ -231,8 +235,9 @@ def blocks_of(rows: Any) -> Iterator[Block]:
         yield Block.of(rows)
 
 
-def _is_table(rows: Any) -> bool:
-    return hasattr(rows, "columns") or hasattr(rows, "column_names") or hasattr(rows, "schema")
+def is_table(rows: Any) -> bool:
+    """Whether it is a data frame of some kind (looked up on the type: a lazy frame would compute its columns)."""
+    return any(hasattr(type(rows), name) for name in ("columns", "column_names", "schema"))
 
 
 def _of_columns(columns: Mapping[str, Any]) -> Block:

@@ -126,7 +126,7 @@ class VoteCache:
         if name not in self._sorted:
             path = self.folder / "rows" / f"{name}.npy"
             try:
-                lanes = np.load(path, allow_pickle=False)
+                lanes = np.load(io.BytesIO(path.read_bytes()), allow_pickle=False)
                 if lanes.dtype != np.uint64 or lanes.ndim != 2 or lanes.shape[1] != 2 or not len(lanes):
                     raise ValueError("no digests")
                 order = np.argsort(lanes[:, 0], kind="stable")
@@ -138,7 +138,7 @@ class VoteCache:
 
 def _load(path: Path) -> tuple[list[Any], NDArray[np.int16]] | None:
     try:
-        with np.load(path, allow_pickle=False) as held:
+        with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as held:
             codes, labels = held["codes"], json.loads(held["labels"].tobytes())
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
         return None

@@ -75,7 +75,7 @@ class LabellingFunction:
     spec: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        if not isinstance(self.name, str) or not self.name or not self.name.isprintable():
+        if not isinstance(self.name, str) or not self.name:
             raise ConfigError(f"a labelling function needs a name, got {self.name!r}.")
         if self.inputs is not None and not self.inputs:
             raise ConfigError(

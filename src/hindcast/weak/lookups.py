@@ -14,7 +14,7 @@ import numpy as np
 from hindcast.columns import Frame
 from hindcast.errors import ConfigError, DataError
 from hindcast.labels.names import is_missing
-from hindcast.weak.block import Block
+from hindcast.weak.block import Block, is_table
 from hindcast.weak.functions import Answered, LabellingFunction, check_label, identity_of
 
 __all__ = ["lookup", "sql_lookup"]
@@ -165,7 +165,7 @@ def _pairs(table: Any, label: Any, key: str, value: str | None, where: str) -> d
         return {_plain(k): v for k, v in table.items() if not is_missing(v)}
     if isinstance(table, str | bytes):
         raise ConfigError(f"{where}: a table is many keys, not one text; put it into a list.")
-    if isinstance(table, Frame) or hasattr(table, "columns") or hasattr(table, "schema"):
+    if isinstance(table, Frame) or is_table(table):
         block = Block.of(table)
         keys = block.values(key, where)
         if value is not None:
@@ -205,6 +205,12 @@ def _coded(values: Sequence[Any], codes: Mapping[Any, int], column: str, where: 
 
 # ---- databases ------------------------------------------------------------------------------------------
 
+_READ_ONLY = {
+    "sqlite": (("PRAGMA query_only = ON",), ("PRAGMA query_only = OFF",)),
+    **dict.fromkeys(("postgresql", "mysql", "mariadb", "oracle"), (("SET TRANSACTION READ ONLY",), ())),
+}
+"""What makes a connection read-only, and what undoes it, by kind of database."""
+
 Ask = Callable[[Sequence[Mapping[str, Any]]], list[Any]]
 
 _QUOTED = re.compile(r"'(?:[^']|'')*'|\"(?:[^\"]|\"\")*\"|--[^\n]*|/\*.*?\*/", re.S)
@@ -232,7 +238,9 @@ def _sqlite(query: str, path: Path, where: str) -> Ask:
         raise ConfigError(f"{where}: there is no SQLite file at {path}.")
 
     def ask(rows: Sequence[Mapping[str, Any]]) -> list[Any]:
-        found = []
+        found: list[Any] = []
+        if not rows:
+            return found
         with closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)) as connection:
             for values in rows:
                 try:
@@ -256,14 +264,19 @@ def _engine(query: str, engine: Any, where: str) -> Ask:
     def ask(rows: Sequence[Mapping[str, Any]]) -> list[Any]:
         found: list[Any] = []
         values: Mapping[str, Any] = {}
+        before, after = _READ_ONLY.get(engine.dialect.name, ((), ()))
         try:
             with engine.connect() as connection:  # nothing is ever committed
-                if engine.dialect.name in ("postgresql", "mysql", "mariadb", "oracle"):
-                    connection.execute(text("SET TRANSACTION READ ONLY"))
-                for values in rows:
-                    row = connection.execute(statement, dict(values)).first()
-                    found.append(None if row is None else row[0])
-                connection.rollback()
+                try:
+                    for said in before:
+                        connection.execute(text(said))
+                    for values in rows:
+                        row = connection.execute(statement, dict(values)).first()
+                        found.append(None if row is None else row[0])
+                finally:
+                    connection.rollback()
+                    for said in after:
+                        connection.execute(text(said))
         except SQLAlchemyError as error:
             raise _refused(where, error, values) from error
         return found
