@@ -1,5 +1,5 @@
 /** Light or dark: the system's choice until somebody presses the button, then theirs. */
-import { button } from "./element.js";
+import { button, h } from "./element.js";
 
 const STORE = "hindcast:theme";
 const root = document.documentElement;
@@ -13,9 +13,11 @@ export function startTheme() {
 
 /** The button that switches. */
 export function themeButton() {
-  return button("Light / dark", () => {
+  const made = button("", () => {
     const now = root.dataset.theme ?? (dark.matches ? "dark" : "light");
     root.dataset.theme = now === "dark" ? "light" : "dark";
     localStorage.setItem(STORE, root.dataset.theme);
   }, { class: "quiet", "aria-label": "Switch between light and dark" });
+  made.lastElementChild.append(h("span", { class: "long" }, "Light / dark"), h("span", { class: "short" }, "\u25d0"));
+  return made;
 }

@@ -12,6 +12,7 @@ import { shown, snippet } from "./item.js";
 
 const AHEAD = 2;
 const AGAIN_MS = 3000;
+const LEASE_SHARE = 0.8;
 const WORDS = { skip: "skipped", unsure: "unsure" };
 
 export class LabelView {
@@ -56,19 +57,24 @@ export class LabelView {
     if (!task) return;
     this.#clock(false);
     const comment = this.#comment?.value.trim() ?? "";
-    const body = {
-      item: task.item.id, action, label, comment, seconds: Math.round(this.#spent) / 1000, guideline: task.guideline,
-    };
+    const body = { item: task.item.id, action, label, comment, seconds: Math.round(this.#spent) / 1000 };
     const { key } = this.#session.outbox.add({ to: "answers", body, item: task.item });
     this.#session.keepDraft(task.item.id, "");
     this.#past.push({ ...body, item: task.item, key });
     this.#done += 1;
-    this.#current = this.#ahead.shift() ?? null;
+    this.#current = this.#waiting();
     const said = label ?? WORDS[action];
     say(this.#current ? `${said}. Next item.` : said);
     this.#draw();
     this.#focus();
     this.#more();
+  }
+
+  /** The next item that waits here; what waited so long that it may have been given to somebody else is let go. */
+  #waiting() {
+    const oldest = performance.now() - LEASE_SHARE * 1000 * this.#session.project.lease_s;
+    this.#ahead = this.#ahead.filter(({ fetched }) => fetched === undefined || fetched > oldest);
+    return this.#ahead.shift() ?? null;
   }
 
   /** Take the last answer back and show its item again. */
@@ -128,6 +134,7 @@ export class LabelView {
         return;
       }
       this.#finished = null;
+      told.task.fetched = performance.now();
       const id = told.task.item.id;
       if (here.includes(id) || [this.#current, ...this.#ahead].some((task) => task?.item.id === id)) return;
       if (this.#session.project.kind === "image") this.#session.picture(String(told.task.item.content)).catch(() => {});

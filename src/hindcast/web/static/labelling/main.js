@@ -56,7 +56,9 @@ function begin(session) {
   const { me, project, outbox } = session;
   const keys = new Keys();
   const state = h("button", { type: "button", class: "quiet state", on: { click: () => outbox.hurry() } });
-  const tools = [state, button("Help", () => help(keys), { key: "?", class: "quiet" }), themeButton(),
+  const helping = button("Help", () => help(keys), { key: "?", class: "quiet", "aria-label": "Help" });
+  helping.lastElementChild.className = "long";
+  const tools = [state, helping, themeButton(),
     button(me.name, () => leave(session), { class: "quiet", "aria-label": `Signed in as ${me.name}; sign out` })];
   const judging = me.role === "adjudicator";
   const ways = [["label", "Label"], ...(judging ? [["adjudicate", "Adjudicate"], ["report", "Report"]] : []), ["guideline", "Guideline"]];

@@ -1,0 +1,2 @@
+import { h } from "../components/element.js";
+export class ReportView { async open() { return h("div", {}, h("h1", {}, "Report")); } }
