@@ -267,7 +267,7 @@ def held_out(answers: Answers, truth: Truth | Mapping[Any, Any]) -> Floats:
     others = votes[answers.item]
     others[np.arange(n), answers.label] -= 1.0
     heard = others.sum(axis=1)
-    known = (truth.probability >= 1.0).any(axis=1)[answers.item]
+    known = (truth.probability.max(axis=1, initial=0.0) >= 1.0)[answers.item]
     if truth.confusion is not None and truth.annotators == answers.annotators:
         own = truth.confusion[answers.annotator, :, answers.label]
         result = truth.probability[answers.item] / np.maximum(own, 1e-12)
