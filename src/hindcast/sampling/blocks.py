@@ -44,7 +44,7 @@ def size_of(n: int | None, share: float | None, population: int, what: str, *, r
             raise ConfigError(f"{what}: a share lies in [0, 1], got {share}.")
         return round(share * population)
     try:
-        count = operator.index(n) if not isinstance(n, bool) else -1
+        count = -1 if n is None or isinstance(n, bool) else operator.index(n)
     except TypeError:
         count = -1
     if count < 0:

@@ -270,7 +270,7 @@ def _deviations(values: Any, strata: Strata) -> Floats | None:
     size = np.maximum(strata.sizes, 1)
     mean = np.bincount(strata.code, weights=given, minlength=len(strata)) / size
     square = np.bincount(strata.code, weights=(given - mean[strata.code]) ** 2, minlength=len(strata))
-    return np.sqrt(square / np.maximum(size - 1, 1))
+    return np.asarray(np.sqrt(square / np.maximum(size - 1, 1)))
 
 
 def _positive(values: Any, n: int, what: str, *, zero: bool = False) -> Floats:
