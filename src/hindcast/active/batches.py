@@ -59,7 +59,8 @@ def near_to(x: Any, row: Any, squares: Floats, near: float) -> Bools:
     own = float(_squares(row)[0])
     apart = squares + own - 2.0 * _dot(x, row)
     longest = np.maximum(squares, own)
-    return apart <= np.maximum(near**2, 1e-12) * longest
+    same: Bools = apart <= max(near**2, 1e-12) * longest
+    return same
 
 
 def top(

@@ -217,7 +217,8 @@ def choose(
 def _affordable(order: Ints, costs: Floats, n: int, budget: float | None) -> Ints:
     if budget is None:
         return order[:n]
-    kept, left = [], budget
+    kept: list[int] = []
+    left = budget
     for place in order:
         if len(kept) < n and costs[place] <= left + 1e-12:
             kept.append(int(place))

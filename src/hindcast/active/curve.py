@@ -14,7 +14,6 @@ from hindcast.active.needed import Needed, needed
 from hindcast.active.strategy import Strategy, strategy_of
 from hindcast.errors import ConfigError, DataError, UnknownName
 from hindcast.metrics.intervals import Estimate
-from hindcast.semi.calibration import folds
 from hindcast.semi.classes import Labelled, enough, labelled
 from hindcast.semi.items import count, stack, take
 from hindcast.semi.paired import mean_of, row_scores
@@ -185,6 +184,8 @@ def budget_curve(
 ) -> BudgetCurve:
     """Replay labelling on rows whose labels are known: each strategy, and random, from nothing to the last budget.
 
+    Random asks for no exact copies either, which is a little better than drawing blindly.
+
     Parameters
     ----------
     items, labels : n labelled items
@@ -264,7 +265,7 @@ def budget_curve(
                     cost=costs,
                     budget=None if costs is None else left,
                     features=features,
-                    near=near if plan_name != RANDOM else 0.0,
+                    near=near if step and plan_name != RANDOM else 0.0,
                     seed=own + step,
                 )
                 known, spent = np.concatenate([known, choice.places]), spent + choice.spent
@@ -279,15 +280,13 @@ def budget_curve(
 
 
 def _split(y: Labelled, share: float, seed: int) -> Ints:
-    """About `share` of the rows of each class, at least one row."""
-    parts = 1000
-    part = folds(y.codes, parts, seed)
-    test = np.flatnonzero(part < round(share * parts)) if len(y) >= parts else None
-    if test is None:
-        order = np.argsort(folds(y.codes, len(y), seed), kind="stable")
-        random = np.random.default_rng([seed, 40_281])
-        test = np.sort(random.permutation(order)[: max(1, round(share * len(y)))])
-    return test
+    """`share` of the rows, at least one, spread over the classes as they are."""
+    random = np.random.default_rng([seed, 40_281])
+    order = random.permutation(len(y))
+    order = order[np.argsort(y.codes[order], kind="stable")]
+    mark = np.floor(np.arange(len(y) + 1) * share + random.random())
+    test = np.sort(order[np.diff(mark) > 0])
+    return test if len(test) else order[:1]
 
 
 def _joined(items: Any, y: Labelled, labels: Any, held_out: tuple[Any, Any]) -> tuple[Any, Labelled, Ints]:

@@ -49,7 +49,8 @@ def _checked(probability: Any, axes: int) -> Floats:
 
 def _plogp(p: Floats) -> Floats:
     """Minus p log p, 0 at 0."""
-    return -p * np.log(np.where(p > 0, p, 1.0))
+    bits: Floats = -p * np.log(np.where(p > 0, p, 1.0))
+    return bits
 
 
 def least_confidence(probability: Any) -> Floats:
@@ -61,7 +62,8 @@ def least_confidence(probability: Any) -> Floats:
     [0.1, 0.5]
     """
     p = _checked(probability, 2)
-    return 1.0 - p.max(axis=1, initial=0.0)
+    doubt: Floats = 1.0 - p.max(axis=1, initial=0.0)
+    return doubt
 
 
 def margin(probability: Any) -> Floats:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -90,7 +91,7 @@ def predictions_settled(rounds: Sequence[Any], *, kappa: float = 0.99, window: i
     if len(rounds) <= window:
         return Verdict.unknown("stop: settled", f"{len(rounds)} rounds are too few to see {window} steps")
     last = list(rounds)[-window - 1 :]
-    found = [agreement(a, b) for a, b in zip(last, last[1:], strict=False)]
+    found = [agreement(a, b) for a, b in pairwise(last)]
     mean = float(np.mean(found))
     if not np.isfinite(mean):
         return Verdict.unknown("stop: settled", "no items to compare the rounds on")
