@@ -34,6 +34,7 @@ from hindcast.web.labelling.protocol import (
     me_of,
     task_of,
 )
+from hindcast.web.labelling.report import report_of
 
 __all__ = ["labelling_app"]
 
@@ -155,6 +156,10 @@ class _Face:
         )
         return _json({"position": event.position})
 
+    async def report(self, request: Request, who: Annotator) -> Response:
+        _adjudicates(who)
+        return _json(await run_in_threadpool(report_of, self.project))
+
     async def image(self, request: Request, who: Annotator) -> Response:
         name = request.path_params["name"]
         path = self.project.folder / "media" / name
@@ -197,6 +202,7 @@ def labelling_app(project: Project) -> Starlette:
         "queue": (face.queue, "GET"),
         "adjudications": (face.adjudications, "POST"),
         "people": (face.people, "POST"),
+        "report": (face.report, "GET"),
     }
     routes = [Route(f"/api/v1/{path}", face.known(handler), methods=[how]) for path, (handler, how) in calls.items()]
     routes.insert(0, Route("/api/v1/guideline", face.known(face.set_guideline), methods=["POST"]))

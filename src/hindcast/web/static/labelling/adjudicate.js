@@ -62,8 +62,8 @@ export class AdjudicateView {
     const none = button("No class fits", () => this.#choose(null, chosen), { key: "n", class: "quiet", "aria-pressed": "false" });
     this.none = none;
     const ways = [
-      { key: "j", name: "Next item", run: () => this.#step(1) },
-      { key: "k", name: "Item before", run: () => this.#step(-1) },
+      { key: "k", name: "Previous", run: () => this.#step(-1) },
+      { key: "j", name: "Next", run: () => this.#step(1) },
     ];
     this.#commands = [...chosen.commands,
       { key: "n", name: "No class fits", run: () => this.#choose(null, chosen) },
@@ -75,7 +75,7 @@ export class AdjudicateView {
     fill(this.node,
       h("div", { class: "asked" }, h("h1", { id: "question" }, project.question),
         h("div", { class: "row" }, h("p", {}, `${this.#at + 1} of ${this.#queue.length} in dispute`),
-          this.#queue.length > 1 ? ways.map(({ key, name, run }) => button(name, run, { key, class: "quiet" })).reverse() : null)),
+          this.#queue.length > 1 ? ways.map(({ key, name, run }) => button(name, run, { key, class: "quiet" })) : null)),
       this.article,
       h("h2", {}, "What was said"), h("ul", { class: "answers" }, dispute.answers.map(told)),
       h("h2", {}, "Decide"), chosen.node,
@@ -127,7 +127,7 @@ export class AdjudicateView {
 /** One answer as it was given. */
 function told({ annotator, action, label, comment, seconds: took, guideline, at }) {
   const details = [took === null ? null : `took ${seconds(took)}`, `guideline ${guideline}`, at ? moment(at) : null];
-  return h("li", {}, h("p", { class: "who" }, h("span", {}, annotator), h("span", {}, action === "label" ? "" : SAID[action])),
+  return h("li", {}, h("p", { class: "who" }, h("span", {}, annotator), h("span", {}, action === "label" || label === null ? "" : SAID[action])),
     h("p", { class: label === null ? "said none" : "said" }, label ?? SAID[action]),
     comment ? h("blockquote", { dir: "auto" }, comment) : null, h("small", {}, details.filter(Boolean).join(" · ")));
 }

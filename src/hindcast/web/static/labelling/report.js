@@ -1,2 +1,107 @@
-import { h } from "../components/element.js";
-export class ReportView { async open() { return h("div", {}, h("h1", {}, "Report")); } }
+/** The view that says how the project stands: progress, agreement, people, classes; and hands the labels out. */
+import { openDialog } from "../components/dialog.js";
+import { button, h } from "../components/element.js";
+import { toast } from "../components/live.js";
+import { table, tiles } from "../components/table.js";
+import { figure, percent, seconds } from "./moments.js";
+
+const NAMES = { "percent agreement": "Two answers agree" };
+
+export class ReportView {
+  wide = true;
+  #session;
+
+  constructor(session) { this.#session = session; }
+
+  async open() {
+    const told = await this.#session.api.get("report");
+    const { progress, agreement, notes } = told;
+    const measured = agreement.map(({ measure, value, low, high, items }) => [
+      NAMES[measure] ?? measure, measure.startsWith("percent") ? percent(value) : figure(value),
+      value === null ? "needs items with two answers" : low === null ? `on ${items} items` : `${spread(measure, low, high)}, ${items} items`,
+    ]);
+    return h("div", {},
+      h("div", { class: "asked" }, h("h1", {}, "Report"), h("div", { class: "row" },
+        button("Labels as CSV", () => this.#save("labels", "csv")), button("Answers as CSV", () => this.#save("answers", "csv")),
+        button("Everything as JSON lines", () => this.#save("answers", "jsonl"), { class: "quiet" }))),
+      tiles([
+        ["Items done", percent(progress.share), `${progress.done} of ${progress.items}`],
+        ["Answers", String(progress.answers), `${progress.wanted} still wanted`],
+        ["In dispute", String(progress.waiting), `${progress.decided} decided`],
+        ...measured,
+      ]),
+      h("h2", {}, "Classes"), this.#classes(told),
+      h("h2", {}, "People"), this.#people(told.people),
+      notes.length ? [h("h2", {}, "To mind"), h("ul", { class: "prose" }, notes.map((note) => h("li", {}, note)))] : null);
+  }
+
+  #classes({ classes, tied }) {
+    const [said, given] = ["answers", "labels"].map((field) => classes.reduce((sum, one) => sum + one[field], 0));
+    const cell = (count, total) => ({ text: String(count), note: total ? percent(count / total) : "", bar: total ? count / total : 0 });
+    return [
+      table("Answers and labels of each class", [{ name: "Class" }, { name: "Answers" }, { name: "Labels" }],
+        classes.map((one) => [one.label, cell(one.answers, said), cell(one.labels, given)])),
+      tied ? h("p", { class: "note" }, `${tied} items have no label: the vote is tied, or it was decided that no class fits.`) : null,
+    ];
+  }
+
+  #people(people) {
+    const columns = ["Person", "Answers", "Skipped", "Not sure", "Median time", "Right", "Same as others"].map((name) => ({ name }));
+    const rows = people.map((one) => [
+      { text: one.name, note: [one.role === "adjudicator" ? "adjudicator" : "", one.active ? "" : "left", ...(one.flags ?? [])].filter(Boolean).join(" · ") },
+      one.labelled, one.skipped, one.unsure, one.seconds === null ? "" : seconds(one.seconds),
+      known(one.accuracy) ? { text: percent(one.accuracy), note: `${percent(one.accuracy_low)} to ${percent(one.accuracy_high)}` } : "",
+      known(one.peers) ? percent(one.peers) : "",
+    ]);
+    return [
+      table("What each person did", columns, rows),
+      h("p", { class: "note" }, "Right: by the truth that the others' answers and the known items give, with a 95% interval."),
+      button("Let somebody in", () => this.#invite()),
+    ];
+  }
+
+  /** Make a link for somebody; it is shown once, since the server keeps only a hash of its token. */
+  #invite() {
+    const name = h("input", { type: "text", id: "new-name", required: true, maxlength: 100, autocomplete: "off" });
+    const role = h("select", { id: "new-role" }, h("option", { value: "annotator" }, "labels"), h("option", { value: "adjudicator" }, "labels, decides, sees the report"));
+    const renew = h("input", { type: "checkbox" });
+    const done = h("div", { "aria-live": "polite" });
+    const send = async (event) => {
+      event.preventDefault();
+      try {
+        const { token } = await this.#session.api.post("people", { name: name.value.trim(), role: role.value, renew: renew.checked });
+        const link = `${location.origin}${location.pathname}#token=${token}`;
+        const shown = h("input", { type: "text", readonly: true, value: link, "aria-label": "The link" });
+        done.replaceChildren(h("p", { class: "note" }, `The link for ${name.value.trim()}. It is shown this once: whoever has it labels in that name.`), shown);
+        shown.focus();
+        shown.select();
+      } catch (error) {
+        done.replaceChildren(h("p", {}, error.message));
+      }
+    };
+    openDialog("Let somebody in", [h("form", { on: { submit: send } },
+      h("p", {}, h("label", { for: "new-name" }, "Name"), name), h("p", {}, h("label", { for: "new-role" }, "What they do"), role),
+      h("p", {}, h("label", { class: "tick" }, renew, h("span", {}, "They are here already and lost their link"))),
+      h("p", { class: "row" }, h("button", { class: "primary" }, "Make a link"))), done], { focus: name });
+  }
+
+  async #save(what, format) {
+    try {
+      const { blob, name } = await this.#session.api.blob("export", { what, format });
+      const address = URL.createObjectURL(blob);
+      const link = h("a", { href: address, download: name || `${what}.${format}` });
+      document.body.append(link);
+      link.click();
+      link.remove();
+      setTimeout(() => URL.revokeObjectURL(address), 60_000);
+      toast(`Saved as ${link.download}.`);
+    } catch (error) {
+      toast(error.message, { bad: true });
+    }
+  }
+}
+
+const known = (value) => value !== null && value !== undefined;
+
+const spread = (measure, low, high) =>
+  measure.startsWith("percent") ? `${percent(low)} to ${percent(high)}` : `${figure(low)} to ${figure(high)}`;
