@@ -1,5 +1,6 @@
 """Weak supervision: rules of thumb that vote, what their votes are worth, and labels with probabilities from them."""
 
+from hindcast.weak.analysis import Analysis, FunctionReport, Pair, analyse
 from hindcast.weak.apply import apply
 from hindcast.weak.block import Block, Row
 from hindcast.weak.functions import ABSTAIN, LabellingFunction, labelling_function
@@ -10,11 +11,15 @@ from hindcast.weak.votes import Failure, Votes
 
 __all__ = [
     "ABSTAIN",
+    "Analysis",
     "Block",
     "Failure",
+    "FunctionReport",
     "LabellingFunction",
+    "Pair",
     "Row",
     "Votes",
+    "analyse",
     "apply",
     "column_votes",
     "crowd_votes",
