@@ -1,8 +1,8 @@
 """How many labels active learning needs for the accuracy that random labels reach.
 
-Intents of two published sets (150 and 77 classes), and one set where it should not help: clients of a bank, whose answer
-hardly hangs on what is known of them. One configuration for all: TF-IDF of words and pairs (or standardised columns),
-logistic regression, six budgets, five repeats with other splits and first labels. Run as
+Intents of two published sets (150 and 77 classes), and one set where it should not help: clients of a bank, whose
+answer hardly hangs on what is known of them. One configuration for all: TF-IDF of words and pairs (or standardised
+columns), logistic regression, six budgets, five repeats with other splits and first labels. Run as
 
     HINDCAST_DATA=... python experiments/active.py
 """
@@ -77,7 +77,7 @@ def curve_of(items: Any, labels: list[str]) -> BudgetCurve:
 def main() -> None:
     results: dict[str, Any] = {}
     lines = [
-        "| set | strategy | accuracy at 500 | at 1,000 | at 2,000 | labels for random's at 1,000 | at 2,000 | verdict |",
+        "| set | strategy | accuracy at 500 | at 1,000 | at 2,000 | for random's at 1,000 | at 2,000 | verdict |",
         "| --- | --- | --- | --- | --- | --- | --- | --- |",
     ]
     for name, (items, labels) in {"clinc150": clinc(), "banking77": banking(), "bank clients": bank()}.items():

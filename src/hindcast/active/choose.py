@@ -183,6 +183,9 @@ def choose(
         nothing = np.zeros(0)
         return Choice(np.zeros(0, dtype=np.int64), nothing, nothing, plan.name, ("the pool is empty.",))
     x = features_of(model, pool, features)
+    if x is None and plan.needs_features and model is None:
+        notes.append(f"no model yet to make numbers of the items, so {plan.name} chose at random.")
+        plan = replace(strategy_of("random"), name=f"{plan.name} (cold)")
     if x is None and plan.needs_features:
         raise ConfigError(f"{plan.name} needs numbers to compare items by; pass features= (an encoder or an array).")
     by_array = features is not None and not callable(features) and not hasattr(features, "transform")
