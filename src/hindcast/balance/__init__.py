@@ -14,6 +14,14 @@ from hindcast.balance.cleaning import (
     smote_tomek,
     tomek_links,
 )
+from hindcast.balance.focal import FocalLoss, focal_to_probability
+from hindcast.balance.prior import (
+    Prior,
+    correct_prior,
+    corrected_threshold,
+    estimate_prior,
+    undersampled_probability,
+)
 from hindcast.balance.random import Oversample, Undersample, oversample, undersample
 from hindcast.balance.resampling import Resampled, resample
 from hindcast.balance.synthetic import Adasyn, BorderlineSmote, Smote, adasyn, borderline_smote, smote
@@ -25,7 +33,9 @@ __all__ = [
     "ClassWeights",
     "CostWeights",
     "EditedNearestNeighbours",
+    "FocalLoss",
     "Oversample",
+    "Prior",
     "Resampled",
     "Smote",
     "SmoteEnn",
@@ -35,8 +45,12 @@ __all__ = [
     "adasyn",
     "borderline_smote",
     "class_weights",
+    "correct_prior",
+    "corrected_threshold",
     "cost_weights",
     "edited_nearest_neighbours",
+    "estimate_prior",
+    "focal_to_probability",
     "oversample",
     "resample",
     "smote",
@@ -44,5 +58,6 @@ __all__ = [
     "smote_tomek",
     "tomek_links",
     "undersample",
+    "undersampled_probability",
     "weight_of_classes",
 ]

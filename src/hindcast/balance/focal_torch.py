@@ -1,0 +1,54 @@
+"""Focal loss as a PyTorch module, equal to :class:`hindcast.balance.focal.FocalLoss` row by row."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from hindcast.balance.focal import FocalLoss
+from hindcast.errors import ConfigError
+
+__all__ = ["focal_module"]
+
+
+def focal_module(loss: FocalLoss, *, reduction: str = "mean") -> Any:
+    """A ``torch.nn.Module``: call it with scores, shape (n,) or (n, K), and labels, shape (n,).
+
+    Parameters
+    ----------
+    loss : FocalLoss
+    reduction : {"mean", "sum", "none"}
+
+    Raises
+    ------
+    ConfigError
+        Where PyTorch is not installed, naming what to install.
+    """
+    try:
+        import torch
+        from torch.nn import functional
+    except ImportError as error:
+        raise ConfigError("focal loss as a module needs PyTorch. Install it: pip install hindcast[torch].") from error
+    if reduction not in ("mean", "sum", "none"):
+        raise ConfigError(f"reduction is 'mean', 'sum' or 'none', got {reduction!r}.")
+
+    class Focal(torch.nn.Module):  # type: ignore[misc]
+        """See :class:`FocalLoss`."""
+
+        def forward(self, scores: Any, labels: Any) -> Any:
+            """The loss of `scores` for `labels` (0 and 1, or class codes)."""
+            codes = labels.long()
+            if scores.ndim == 1:
+                margin = torch.where(codes == 1, scores, -scores)
+            else:
+                truth = functional.one_hot(codes, scores.shape[1]).bool()
+                rest = torch.logsumexp(scores.masked_fill(truth, -torch.inf), dim=1)
+                margin = scores.gather(1, codes[:, None])[:, 0] - rest
+            classes = 2 if scores.ndim == 1 else scores.shape[1]
+            weight = torch.as_tensor(loss.class_weights(classes), dtype=scores.dtype, device=scores.device)[codes]
+            turned = torch.exp(loss.gamma * functional.logsigmoid(-margin))
+            found = -weight * turned * functional.logsigmoid(margin)
+            if reduction == "none":
+                return found
+            return found.mean() if reduction == "mean" else found.sum()
+
+    return Focal()
