@@ -3,6 +3,8 @@
 from hindcast.weak.analysis import Analysis, FunctionReport, Pair, analyse
 from hindcast.weak.apply import apply
 from hindcast.weak.block import Block, Row
+from hindcast.weak.comparison import Candidate, Comparison, Predictions, compare
+from hindcast.weak.end_model import EndModel, FittedEndModel, text_classifier
 from hindcast.weak.functions import ABSTAIN, LabellingFunction, labelling_function
 from hindcast.weak.lookups import lookup, sql_lookup
 from hindcast.weak.patterns import keyword, regex, threshold
@@ -13,15 +15,21 @@ __all__ = [
     "ABSTAIN",
     "Analysis",
     "Block",
+    "Candidate",
+    "Comparison",
+    "EndModel",
     "Failure",
+    "FittedEndModel",
     "FunctionReport",
     "LabellingFunction",
     "Pair",
+    "Predictions",
     "Row",
     "Votes",
     "analyse",
     "apply",
     "column_votes",
+    "compare",
     "crowd_votes",
     "keyword",
     "labelling_function",
@@ -29,5 +37,6 @@ __all__ = [
     "model_votes",
     "regex",
     "sql_lookup",
+    "text_classifier",
     "threshold",
 ]

@@ -284,7 +284,7 @@ def _pairs(votes: Votes, known: Ints, at: float) -> tuple[Pair, ...]:
     if m < 2 or not n:
         return ()
     silent = -1
-    used = (matrix >= 0).any(axis=1)
+    used = np.asarray((matrix >= 0).any(axis=1))
     same_everywhere = np.asarray(_alike(matrix) == n)
     judged = known >= 0
     count = int(judged.sum())
@@ -301,7 +301,7 @@ def _pairs(votes: Votes, known: Ints, at: float) -> tuple[Pair, ...]:
     pairs = m * (m - 1) // 2
     for i in range(m):
         for j in range(i + 1, m):
-            exact = bool(same_everywhere[i, j] and used[i])
+            exact = bool(used[i] and same_everywhere[i, j])
             p = math.nan
             if count and variance[i, j] > 0:
                 z = (alike[i, j] - mean[i, j] - 1.0) / math.sqrt(variance[i, j])
