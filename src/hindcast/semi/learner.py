@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -178,6 +179,9 @@ def fit_rows(learner: Any, rows: Any, y: Labelled, codes: Ints, *, weight: Any =
                 f"{type(learner).__name__} takes no sample_weight, which soft labels need; use hard ones."
             )
         extra[f"{_last_step(learner)[0]}sample_weight"] = np.asarray(weight, dtype=np.float64)
-    with one_thread():
+    with one_thread(), warnings.catch_warnings():
+        warnings.filterwarnings(
+            "ignore", message="The number of unique classes", category=UserWarning
+        )  # labels are few
         model.fit(rows, y.names[codes], **extra)
     return Fitted(model, y.classes)
