@@ -7,6 +7,7 @@ from hindcast.labels.answers import Answers, Truth
 from hindcast.labels.cohen import cohen_kappa
 from hindcast.labels.copying import CopyingPair, copying_pairs
 from hindcast.labels.decisions import Decision, Labels
+from hindcast.labels.delay import DelayCurve, delay_curve, delay_curves, spine_delay_curve
 from hindcast.labels.events import Event
 from hindcast.labels.guideline import Guideline
 from hindcast.labels.intake import Added, Refused
@@ -29,6 +30,7 @@ __all__ = [
     "Answers",
     "CopyingPair",
     "Decision",
+    "DelayCurve",
     "Dispute",
     "Event",
     "Guideline",
@@ -46,9 +48,12 @@ __all__ = [
     "annotator_report",
     "cohen_kappa",
     "copying_pairs",
+    "delay_curve",
+    "delay_curves",
     "fleiss_kappa",
     "infer_truth",
     "items_of",
     "krippendorff_alpha",
     "percent_agreement",
+    "spine_delay_curve",
 ]

@@ -202,7 +202,7 @@ def estimate_rate(values: Any, sample: Sample, *, where: Any = None, level: floa
         return SampleEstimate(p, p, p, mean.n, 0.0, math.inf, mean.notes)
     freedom = _freedom(sample)
     size = p * (1 - p) / mean.error**2 if mean.error > 0 and 0 < p < 1 else _kish(w, domain, sample)
-    shrunk = size * (NormalDist().inv_cdf(0.5 + level / 2) / student_quantile(0.5 + level / 2, freedom)) ** 2
+    shrunk = size * (NormalDist().inv_cdf(0.5 + level / 2) / reach(level, freedom)) ** 2
     low, high = wilson(p * shrunk, shrunk, level)
     return SampleEstimate(p, min(low, p), max(high, p), mean.n, mean.error, size, mean.notes)
 
@@ -245,7 +245,7 @@ def estimate_quantile(
     variance = _variance(np.where(domain, (y <= value) - share, 0.0) / size, sample)
     if math.isnan(variance):
         return _told(value, _NAN, y, sample.weights, domain, sample, level)
-    half = student_quantile(0.5 + level / 2, _freedom(sample)) * math.sqrt(variance)
+    half = reach(level, _freedom(sample)) * math.sqrt(variance)
     low, high = read(max(share - half, 0.0)), read(min(share + half, 1.0))
     normal = NormalDist().inv_cdf(0.5 + level / 2)
     return SampleEstimate(
@@ -419,6 +419,14 @@ def _notes(sample: Sample) -> tuple[str, ...]:
     return (*sample.warnings(), *more)
 
 
+def reach(level: float, freedom: int) -> float:
+    """How many standard errors an interval reaches: Student's, beyond 500 degrees by its expansion (to 1e-6)."""
+    if freedom <= 500:
+        return student_quantile(0.5 + level / 2, freedom)
+    z = NormalDist().inv_cdf(0.5 + level / 2)
+    return z + (z**3 + z) / (4 * freedom) + (5 * z**5 + 16 * z**3 + 3 * z) / (96 * freedom**2)
+
+
 def _check_level(level: float) -> None:
     if not 0.0 < level < 1.0:
         raise ConfigError(f"an interval needs a level between 0 and 1, got {level}.")
@@ -440,7 +448,7 @@ def _told(
     if math.isnan(variance):
         return SampleEstimate(value, n=n, effective=kish, notes=(*_notes(sample), _LONELY))
     error = math.sqrt(variance)
-    half = student_quantile(0.5 + level / 2, _freedom(sample)) * error
+    half = reach(level, _freedom(sample)) * error
     mean = float(np.average(y[domain], weights=w[domain]))
     spread = float(np.average((y[domain] - mean) ** 2, weights=w[domain]))
     size = spread / variance if variance > 0 else (math.inf if spread > 0 else kish)

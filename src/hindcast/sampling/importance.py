@@ -9,8 +9,7 @@ from typing import Any
 import numpy as np
 
 from hindcast.errors import ConfigError, DataError
-from hindcast.metrics import student_quantile
-from hindcast.sampling.estimates import SampleEstimate, effective_size
+from hindcast.sampling.estimates import SampleEstimate, effective_size, reach
 from hindcast.values import Floats
 from hindcast.verdicts import Verdict
 
@@ -197,7 +196,7 @@ def importance_estimate(
     if n < 2:
         return SampleEstimate(value, n=n, effective=weights.effective, notes=("one draw has no spread",))
     error = math.sqrt(float(np.square(part).sum()) / (n * (n - 1)))
-    half = student_quantile(0.5 + level / 2, max(int(weights.effective) - 1, 1)) * error
+    half = reach(level, max(int(weights.effective) - 1, 1)) * error
     return SampleEstimate(value, value - half, value + half, n, error, weights.effective, weights.warnings())
 
 

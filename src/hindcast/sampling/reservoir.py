@@ -242,7 +242,7 @@ def blocks_of(source: Any, *, blocks: bool | None = None, block_rows: int = _BLO
             yield first
             continue
         rows = [first, *islice(items, block_rows - 1)]
-        if blocks is None and any(map(is_block, rows)):
+        if blocks is None and any(is_block(row) for row in {type(row): row for row in rows}.values()):
             raise DataError("the stream mixes rows and blocks of rows; say blocks=False if arrays are rows.")
         yield rows
 
