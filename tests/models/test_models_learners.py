@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from models_rows import many
 
+from hindcast.balance.focal import FocalLoss
 from hindcast.columns import Column, Frame
 from hindcast.errors import ArtifactError, ConfigError, DataError, UnknownName
 from hindcast.models import Learner, Model, load_model, write
@@ -49,6 +50,7 @@ LEARNERS = {
     "rule": rule(x_is_high),
     "logistic": logistic(max_one_hot=10),
     "lightgbm": lightgbm(trees=20, min_leaf=10, min_rows=5),
+    "focal": lightgbm(trees=20, min_leaf=10, min_rows=5, loss=FocalLoss(2.0)),
     "trained": trained(lightgbm(trees=20, min_leaf=10, min_rows=5), on=Drop(0.3)),
     "trained rule": trained(rule(x_is_high), on=Drop(0.3)),
 }

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from hindcast.balance.focal import FocalLoss
 from hindcast.columns import Frame
 from hindcast.errors import ConfigError, DataError
 from hindcast.models.baselines import LAST_LABEL, last_label, rule, zero_rule
@@ -172,3 +173,29 @@ def test_a_wrong_weight_is_named_by_its_row(weight):
     with pytest.raises(DataError, match="above zero") as raised:
         logistic().fit(features, np.array([0.0, 1.0]), as_of=np.arange(2), seed=0, weight=np.array(weight))
     assert raised.value.row == 2
+
+
+def test_focal_loss_of_no_focus_is_log_loss():
+    features, label = world(5_000)
+    plain = lightgbm(trees=30, min_leaf=100).fit(features, label, as_of=np.arange(5_000), seed=0)
+    focal = lightgbm(trees=30, min_leaf=100, loss=FocalLoss(0.0)).fit(features, label, as_of=np.arange(5_000), seed=0)
+    assert focal.predict(features) == pytest.approx(plain.predict(features), abs=2e-3)
+
+
+def test_focal_answers_are_probabilities():
+    features, label = world(40_000)
+    fresh, truth = world(40_000, seed=1)
+    learner = lightgbm(trees=150, min_leaf=500, loss=FocalLoss(2.0))
+    answers = learner.fit(features, label, as_of=np.arange(40_000), seed=0).predict(fresh)
+    p = 1 / (1 + np.exp(3 - 1.5 * fresh["x"].values))
+    assert np.abs(answers - p).mean() < 0.02
+    assert answers.mean() == pytest.approx(truth.mean(), abs=0.01)
+    assert learner.name == "lightgbm+focal(2)"
+
+
+def test_focal_loss_stops_early_on_its_own_loss():
+    features, label = world(4_000)
+    fresh, truth = world(2_000, seed=1)
+    learner = lightgbm(trees=500, learning_rate=0.3, min_leaf=20, loss=FocalLoss(1.0), early_stopping=5)
+    model = learner.fit(features, label, as_of=np.arange(4_000), seed=0, validation=(fresh, truth))
+    assert model.fitted["trees"] < 200
