@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -32,6 +32,7 @@ __all__ = [
 class SampleRows:
     """A simple random sample of the training rows; see :func:`sample_rows`."""
 
+    shifts_prior: ClassVar[bool] = False
     n: int | None = None
     share: float | None = None
     replace: bool = False
@@ -58,6 +59,7 @@ class SampleRows:
 class StratifiedRows:
     """A sample of each stratum of the training rows; see :func:`stratified_rows`."""
 
+    shifts_prior: ClassVar[bool] = False
     by: tuple[str, ...]
     n: int | None = None
     share: float | None = None
@@ -99,6 +101,7 @@ class StratifiedRows:
 class WeightedRows:
     """Training rows drawn with chances by a column; see :func:`weighted_rows`."""
 
+    shifts_prior: ClassVar[bool] = False
     by: str
     n: int | None = None
     share: float | None = None
@@ -140,6 +143,7 @@ class WeightedRows:
 class RecentRows:
     """The newest training rows, or all of them with old ones counting less; see :func:`recent_rows`."""
 
+    shifts_prior: ClassVar[bool] = False
     n: int | None = None
     within_us: int | None = None
     half_life_us: int | None = None
