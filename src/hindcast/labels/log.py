@@ -40,6 +40,8 @@ class EventLog:
         Whose stamps events get; by default the machine's. Stamps go on from the last event's, whatever it says.
     writing : bool
         Take the project for this process; otherwise only read what is there.
+    sync : bool
+        False for tests: no protection against a power cut.
 
     Raises
     ------
@@ -47,7 +49,7 @@ class EventLog:
         When another process writes, or the journal is damaged.
     """
 
-    def __init__(self, folder: Path, *, clock: Clock | None = None, writing: bool = True) -> None:
+    def __init__(self, folder: Path, *, clock: Clock | None = None, writing: bool = True, sync: bool = True) -> None:
         self.folder = folder
         self.state = State()
         self._journal: Journal | None = None
@@ -63,7 +65,7 @@ class EventLog:
                     "Project.open(folder, writing=False)."
                 ) from None
             try:
-                self._journal = Journal(folder / "journal")
+                self._journal = Journal(folder / "journal", sync=sync)
             except BaseException:
                 self._lock.release()
                 raise
