@@ -10,6 +10,15 @@ from hindcast.labels.decisions import Decision, Labels
 from hindcast.labels.delay import DelayCurve, delay_curve, delay_curves, spine_delay_curve
 from hindcast.labels.events import Event
 from hindcast.labels.guideline import Guideline
+from hindcast.labels.horizon import (
+    HorizonAccuracy,
+    HorizonCost,
+    fake_negative_weights,
+    horizon_accuracy,
+    horizon_costs,
+    known_weights,
+    undelayed_probability,
+)
 from hindcast.labels.intake import Added, Refused
 from hindcast.labels.items import items_of
 from hindcast.labels.krippendorff import krippendorff_alpha
@@ -34,6 +43,8 @@ __all__ = [
     "Dispute",
     "Event",
     "Guideline",
+    "HorizonAccuracy",
+    "HorizonCost",
     "Item",
     "Judgement",
     "Labels",
@@ -50,10 +61,15 @@ __all__ = [
     "copying_pairs",
     "delay_curve",
     "delay_curves",
+    "fake_negative_weights",
     "fleiss_kappa",
+    "horizon_accuracy",
+    "horizon_costs",
     "infer_truth",
     "items_of",
+    "known_weights",
     "krippendorff_alpha",
     "percent_agreement",
     "spine_delay_curve",
+    "undelayed_probability",
 ]

@@ -182,6 +182,8 @@ class DelayCurve:
     def _at(self, age: Ints, series: Floats) -> Floats:
         place = np.searchsorted(self.age, age, side="right")
         values = np.concatenate([[0.0], series])[place]
+        if len(self.waiting) and self.waiting[-1] <= 1e-12:  # nobody waits any more: it stays as it is
+            return values
         return np.where(age > self.longest, _NAN, values)
 
     def _reached(self, series: Floats, share: float) -> float:
@@ -247,9 +249,9 @@ def delay_curve(
         raise ConfigError(f"an interval needs a level between 0 and 1, got {level}.")
     if interval not in ("log-log", "greenwood"):
         raise ConfigError(f"interval is 'log-log' or 'greenwood', got {interval!r}.")
-    start, end = _moments(asked, "asked"), _moments(known, "known")
-    gone = np.full(len(start), NEVER) if never is None else _moments(never, "never")
-    since = start if entered is None else _moments(entered, "entered")
+    start, end = moments_of(asked, "asked"), moments_of(known, "known")
+    gone = np.full(len(start), NEVER) if never is None else moments_of(never, "never")
+    since = start if entered is None else moments_of(entered, "entered")
     for name, values in (("known", end), ("never", gone), ("entered", since)):
         if len(values) != len(start):
             raise DataError(f"{len(start)} rows were asked and `{name}` has {len(values)} moments; give one per row.")
@@ -311,10 +313,10 @@ def delay_curves(
     from hindcast.sampling import strata_of
 
     parts = strata_of(groups)
-    columns: dict[str, Ints] = {"asked": _moments(asked, "asked"), "known": _moments(known, "known")}
+    columns: dict[str, Ints] = {"asked": moments_of(asked, "asked"), "known": moments_of(known, "known")}
     for name in ("never", "entered"):
         if options.get(name) is not None:
-            columns[name] = _moments(options.pop(name), name)
+            columns[name] = moments_of(options.pop(name), name)
     for name, values in columns.items():
         if len(values) != len(parts.code):
             raise DataError(f"{len(parts.code)} rows have a group and `{name}` has {len(values)} moments.")
@@ -416,7 +418,7 @@ def _incidence(labelled: Ints, ended: Ints, risk: Ints) -> tuple[Floats, Floats,
     return np.minimum(f, 1.0), np.maximum(variance, 0.0), waiting
 
 
-def _moments(values: Any, what: str) -> Ints:
+def moments_of(values: Any, what: str) -> Ints:
     """Moments as microseconds, NEVER where missing, shape (n,)."""
     if hasattr(values, "to_pylist"):
         values = values.to_pylist()

@@ -1,0 +1,505 @@
+"""What it would cost to wait less for labels: how many are missing then, how wrong the rest are, what a model loses.
+
+Waiting less gives fresher rows and falser labels. Two kinds of falseness: where only positives ever arrive (a click, a
+conversion), a row that has not answered by the horizon counts as negative, and some of these are fake; where both
+answers arrive, rows that have not answered are left out, and if bad news takes longer, what is left looks too good.
+"""
+
+from __future__ import annotations
+
+import inspect
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+
+from hindcast.errors import ConfigError, DataError
+from hindcast.labels.delay import moments_of
+from hindcast.metrics import Estimate, difference, interval, student_quantile
+from hindcast.sampling.blocks import rows_in, take_rows
+from hindcast.values import DAY_US, NEVER, Bools, Duration, Floats, Ints, Moment, duration_text, duration_us, moment_us
+
+__all__ = [
+    "Correction",
+    "HorizonAccuracy",
+    "HorizonCost",
+    "fake_negative_weights",
+    "horizon_accuracy",
+    "horizon_costs",
+    "known_weights",
+    "undelayed_probability",
+]
+
+Missing = Literal["negative", "drop"]
+Correction = Literal["none", "weights", "calibrate"]
+
+
+@dataclass(frozen=True, slots=True)
+class HorizonCost:
+    """Labels as they stand at a horizon against the final ones, on rows old enough to have those.
+
+    Parameters
+    ----------
+    horizon : int
+        Microseconds.
+    n : int
+        Rows with a final label.
+    known : Estimate
+        Share of them whose own label had come by the horizon.
+    base_rate : Estimate
+        Share of positives among the labels of the horizon.
+    bias : Estimate
+        That minus the final base rate.
+    false_negatives : Estimate
+        Share of final positives that the horizon calls negative (or leaves out).
+    wrong : Estimate
+        Share of the horizon's labels that the final ones contradict; left-out rows are not among them.
+    """
+
+    horizon: int
+    n: int
+    known: Estimate
+    base_rate: Estimate
+    bias: Estimate
+    false_negatives: Estimate
+    wrong: Estimate
+
+
+@dataclass(frozen=True, slots=True)
+class HorizonAccuracy:
+    """How well a model does that was trained on the labels of a horizon, judged by final labels of later rows.
+
+    Parameters
+    ----------
+    horizon : int
+        Microseconds.
+    correction : {"none", "weights", "calibrate"}
+    n_train, n_test : int
+    score : Estimate
+    against : Estimate
+        Score minus that of the longest horizon without correction, paired on the same rows.
+    predicted_rate, base_rate : float
+        What the model expects of the rows it is judged on, and what they came to.
+    """
+
+    horizon: int
+    correction: Correction
+    n_train: int
+    n_test: int
+    score: Estimate
+    against: Estimate
+    predicted_rate: float
+    base_rate: float
+
+
+def horizon_costs(
+    asked: Any,
+    known: Any,
+    label: Any,
+    horizons: Sequence[Duration],
+    *,
+    final: Duration | None = None,
+    missing: Missing = "negative",
+    now: Moment | None = None,
+    blocks: Any = None,
+    level: float = 0.95,
+) -> tuple[HorizonCost, ...]:
+    """What labels would be like if nobody waited longer than each of `horizons`.
+
+    Parameters
+    ----------
+    asked, known : array_like of moments, shape (n,)
+        When each row was asked, and when its label became known; missing (None, NaN, NEVER) where it has not.
+    label : array_like, shape (n,)
+        0 or 1; not read where there is no label.
+    horizons : sequence of durations
+    final : duration, optional
+        The age at which labels are taken to be final; the longest horizon unless given. Only rows asked so long before
+        `now` are judged.
+    missing : {"negative", "drop"}
+        What a row without a label is at a horizon: negative, or left out.
+    now : moment, optional
+        The last moment in the data unless given.
+    blocks : array_like, shape (n,), optional
+        Rows that hang together; days of `asked` unless given.
+    level : float, default 0.95
+
+    Notes
+    -----
+    A label counts at a horizon when it was known before ``asked + horizon``. Intervals: a jackknife over blocks,
+    Student's. O(n) for each horizon.
+
+    Examples
+    --------
+    >>> day = 86_400_000_000
+    >>> asked = np.arange(10) * day
+    >>> known = np.where(np.arange(10) % 2, asked + 3 * day, NEVER)          # every second converts, after three days
+    >>> one, four = horizon_costs(asked, known, np.ones(10), ["2d", "4d"], now=30 * day)
+    >>> one.base_rate.value, four.base_rate.value, one.false_negatives.value
+    (0.0, 0.5, 1.0)
+    """
+    data = _Data.of(asked, known, label, now)
+    ages = _ages(horizons)
+    last = _final(final, ages)
+    found, y = data.final(last, missing)
+    if not len(found):
+        raise DataError(f"no row is old enough for a final label: none was asked {duration_text(last)} before now.")
+    group = data.days if blocks is None else np.asarray(blocks)
+    if len(group) != len(data.asked):
+        raise DataError(f"{len(data.asked)} rows came with {len(group)} blocks.")
+    code = np.unique(group[found], return_inverse=True)[1]
+    costs = []
+    for age in ages:
+        came = data.known[found] < data.asked[found] + age
+        seen = np.where(came, data.label[found], 0.0 if missing == "negative" else np.nan)
+        counted = ~np.isnan(seen)
+        columns = np.stack(
+            [
+                np.ones(len(y)),
+                came,
+                counted,
+                np.where(counted, seen, 0.0),
+                y,
+                (y == 1) & ~(seen == 1),
+                counted & (seen != y),
+            ],
+            axis=1,
+        ).astype(np.float64)
+        sums = np.stack([np.bincount(code, weights=column) for column in columns.T], axis=1)
+        n = len(y)
+
+        def told(read: Callable[[Floats], Floats], sums: Floats = sums, n: int = n) -> Estimate:
+            return _jackknife(sums, read, level, n)
+
+        costs.append(
+            HorizonCost(
+                age,
+                n,
+                known=told(lambda s: _ratio(s[:, 1], s[:, 0])),
+                base_rate=told(lambda s: _ratio(s[:, 3], s[:, 2])),
+                bias=told(lambda s: _ratio(s[:, 3], s[:, 2]) - _ratio(s[:, 4], s[:, 0])),
+                false_negatives=told(lambda s: _ratio(s[:, 5], s[:, 4])),
+                wrong=told(lambda s: _ratio(s[:, 6], s[:, 2])),
+            )
+        )
+    return tuple(costs)
+
+
+def horizon_accuracy(
+    x: Any,
+    asked: Any,
+    known: Any,
+    label: Any,
+    horizons: Sequence[Duration],
+    *,
+    model: Any,
+    train_until: Moment,
+    final: Duration | None = None,
+    missing: Missing = "negative",
+    corrections: Sequence[Correction] = ("none",),
+    metric: str = "log_loss",
+    now: Moment | None = None,
+    level: float = 0.95,
+    seed: int = 0,
+    progress: Callable[[int, int], None] | None = None,
+) -> tuple[HorizonAccuracy, ...]:
+    """How well a model would do that did not wait longer than each of `horizons` for its labels.
+
+    At `train_until` a horizon h admits the rows asked by ``train_until - h``, with their labels as known at age h: a
+    short horizon has fresher rows, a long one truer labels. All are judged on the rows asked from `train_until` on, by
+    final labels.
+
+    Parameters
+    ----------
+    x : rows
+        Array, sparse matrix, Frame or data frame with n rows: whatever `model` takes.
+    asked, known, label, horizons, final, missing, now
+        As for :func:`horizon_costs`.
+    model : classifier or callable
+        A scikit-learn classifier, cloned for each training; or ``model(x, y, weight)`` that gives a function from rows
+        to probabilities.
+    train_until : moment
+    corrections : sequence of {"none", "weights", "calibrate"}
+        ``weights``: with negatives by default, each of them counts as positive with the chance that it is a fake one
+        (:func:`fake_negative_weights`, one round from a model on the labels as seen); with rows left out, known rows
+        count ``1 / P(known by h | label)``. ``calibrate``: the model on the labels as seen, its probabilities divided
+        by the chance that a positive is known by h (only with negatives by default). These chances are measured on rows
+        with a final label at `train_until`; without any, the correction is refused.
+    metric : {"log_loss", "auc", "brier", "ece", "skill"}
+    level, seed
+
+    Returns
+    -------
+    tuple of HorizonAccuracy
+        One for each horizon and correction, in the order given.
+
+    Raises
+    ------
+    DataError
+        Where a horizon admits no rows, or rows of one label only; where no later row has a final label.
+    """
+    data = _Data.of(asked, known, label, now)
+    if rows_in(x) != len(data.asked):
+        raise DataError(f"{len(data.asked)} rows were asked and x has {rows_in(x)}.")
+    for correction in corrections:
+        if correction not in ("none", "weights", "calibrate"):
+            raise ConfigError(f"a correction is 'none', 'weights' or 'calibrate', got {correction!r}.")
+        if correction == "calibrate" and missing == "drop":
+            raise ConfigError("'calibrate' is for negatives by default (missing='negative'); use 'weights'.")
+    ages = _ages(horizons)
+    last = _final(final, ages)
+    until = moment_us(train_until, what="train_until")
+    judged, truth = data.final(last, missing, since=until)
+    if not len(judged):
+        raise DataError("no row asked from train_until on has a final label yet; train earlier, or wait.")
+    days = data.days[judged]
+    past, past_truth = data.final(last, missing, at=until)
+    test = take_rows(x, judged)
+
+    def trained(age: int, correction: Correction) -> tuple[Floats, int]:
+        rows, y = data.as_known(age, until, missing)
+        if not len(rows):
+            raise DataError(f"a horizon of {duration_text(age)} admits no row asked before train_until.")
+        weight = np.ones(len(rows))
+        if correction == "none":
+            return _fitted(model, take_rows(x, rows), y, weight, seed)(test), len(rows)
+        if not len(past):
+            raise DataError("no row has a final label at train_until, so how labels are delayed could not be measured.")
+        early = data.known[past] < data.asked[past] + age
+        if missing == "drop":
+            chance = [
+                float(early[past_truth == value].mean()) if (past_truth == value).any() else 1.0 for value in (0, 1)
+            ]
+            return _fitted(model, take_rows(x, rows), y, known_weights(y, chance[0], chance[1]), seed)(test), len(rows)
+        positive = past_truth == 1
+        chance_positive = float(early[positive].mean()) if positive.any() else 1.0
+        if chance_positive == 0:
+            raise DataError(f"no positive was ever known within {duration_text(age)}; nothing can be learnt from them.")
+        seen = _fitted(model, take_rows(x, rows), y, weight, seed)
+        if correction == "calibrate":
+            return undelayed_probability(seen(test), chance_positive), len(rows)
+        as_positive, as_negative = fake_negative_weights(y, seen(take_rows(x, rows)), chance_positive)
+        twice = np.concatenate([rows, rows])
+        counts = np.concatenate([as_positive, as_negative])
+        named = np.concatenate([np.ones(len(rows)), np.zeros(len(rows))])
+        kept = counts > 0
+        fit = _fitted(model, take_rows(x, twice[kept]), named[kept], counts[kept], seed)
+        return fit(test), len(rows)
+
+    plain: dict[int, tuple[Floats, int]] = {}
+    jobs = [(age, correction) for age in ages for correction in corrections]
+    longest = max(ages)
+    plain[longest] = trained(longest, "none")
+    results = []
+    for done, (age, correction) in enumerate(jobs):
+        if correction == "none" and age in plain:
+            probability, n = plain[age]
+        else:
+            probability, n = trained(age, correction)
+        score = interval(metric, truth, probability, days, level=level)
+        against = difference(metric, truth, probability, plain[longest][0], days, level=level)
+        rates = float(probability.mean()), float(truth.mean())
+        results.append(HorizonAccuracy(age, correction, n, len(judged), score, against, *rates))
+        if progress is not None:
+            progress(done + 1, len(jobs))
+    return tuple(results)
+
+
+# ---- corrections ------------------------------------------------------------------------------------------
+
+
+def known_weights(label: Any, chance_negative: Any, chance_positive: Any) -> Floats:
+    """Weights for rows whose label is known, ``1 / P(known by its age | label)``, with mean 1.
+
+    Where both answers arrive and one takes longer, the known rows hold too few of it; so weighted they stand for all
+    rows. The chances are numbers or arrays of shape (n,), such as ``curve.share(age)`` of the delay curve of each
+    label, measured on rows old enough to have their final one.
+
+    Examples
+    --------
+    >>> known_weights([0, 0, 1], 1.0, 0.5).tolist()
+    [0.75, 0.75, 1.5]
+    """
+    y = _labels(label)
+    chance = np.where(y == 1, chance_positive, chance_negative).astype(np.float64)
+    wrong = ~((chance > 0) & (chance <= 1))
+    if wrong.any():
+        row = int(wrong.argmax())
+        raise DataError("a known label has a chance in (0, 1] of being known", row=row + 1, value=float(chance[row]))
+    weight = 1 / chance
+    return np.asarray(weight / weight.mean()) if len(weight) else weight
+
+
+def fake_negative_weights(label: Any, probability: Any, chance: Any) -> tuple[Floats, Floats]:
+    """How much each row counts as positive and as negative when some negatives are positives still to come.
+
+    Parameters
+    ----------
+    label : array_like, shape (n,)
+        1 where the positive is known, 0 where nothing has come.
+    probability : array_like, shape (n,)
+        What a model fitted to these labels says: the chance of a positive known by now.
+    chance : float or array_like, shape (n,)
+        That a positive is known by the row's age.
+
+    Returns
+    -------
+    as_positive, as_negative : float64 arrays, shape (n,)
+        They add up to 1. A negative is a fake one with chance ``p (1 - chance) / (1 - p chance)``, with ``p =
+        probability / chance``: one step of expectation and maximisation.
+
+    References
+    ----------
+    Chapelle, "Modeling Delayed Feedback in Display Advertising", 2014; Ktena et al., "Addressing Delayed Feedback for
+    Continuous Training with Neural Networks in CTR prediction", 2019.
+
+    Examples
+    --------
+    >>> positive, negative = fake_negative_weights([1, 0], [0.25, 0.25], 0.5)
+    >>> positive.round(4).tolist(), negative.round(4).tolist()
+    ([1.0, 0.3333], [0.0, 0.6667])
+    """
+    y = _labels(label)
+    f = np.broadcast_to(np.asarray(chance, dtype=np.float64), y.shape)
+    p = undelayed_probability(probability, f)
+    rest = 1 - p * f
+    fake = np.divide(p * (1 - f), rest, out=np.ones_like(p), where=rest > 0)
+    positive = np.where(y == 1, 1.0, np.clip(fake, 0, 1))
+    return positive, 1 - positive
+
+
+def undelayed_probability(probability: Any, chance: Any) -> Floats:
+    """The chance of a positive ever, from that of one known by an age: divided by the chance of being known, at most 1.
+
+    Right where how long a positive takes does not hang on the row.
+
+    Examples
+    --------
+    >>> undelayed_probability([0.1, 0.4, 0.9], 0.5).tolist()
+    [0.2, 0.8, 1.0]
+    """
+    p, f = np.asarray(probability, dtype=np.float64), np.asarray(chance, dtype=np.float64)
+    if not ((p >= 0) & (p <= 1)).all():
+        raise DataError("probabilities lie in [0, 1].")
+    if not ((f > 0) & (f <= 1)).all():
+        raise DataError("the chance that a positive is known lies in (0, 1].")
+    return np.asarray(np.minimum(p / f, 1.0))
+
+
+# ---- inside -----------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Data:
+    """Rows asked by `now`, and what is known of them."""
+
+    asked: Ints
+    known: Ints
+    label: Floats
+    now: int
+
+    @staticmethod
+    def of(asked: Any, known: Any, label: Any, now: Moment | None) -> _Data:
+        start, end = moments_of(asked, "asked"), moments_of(known, "known")
+        y = np.asarray(label, dtype=np.float64)
+        if not len(start) == len(end) == len(y):
+            raise DataError(
+                f"{len(start)} rows were asked, {len(end)} known, {len(y)} labelled; give one of each per row."
+            )
+        if (start >= NEVER).any():
+            raise DataError("a row has no moment at which it was asked", row=int((start >= NEVER).argmax()) + 1)
+        _labels(np.where(end < NEVER, y, 0.0))
+        seen = [int(values[values < NEVER].max()) + 1 for values in (start, end) if (values < NEVER).any()]
+        return _Data(start, end, y, max(seen, default=0) if now is None else moment_us(now, what="now"))
+
+    @property
+    def days(self) -> Ints:
+        return self.asked // DAY_US
+
+    def final(
+        self, age: int, missing: Missing, *, since: int | None = None, at: int | None = None
+    ) -> tuple[Ints, Floats]:
+        """Rows that are `age` old by `at` (or now), and their final labels."""
+        if missing not in ("negative", "drop"):
+            raise ConfigError(f"missing is 'negative' or 'drop', got {missing!r}.")
+        old: Bools = self.asked + age <= (self.now if at is None else min(at, self.now))
+        if since is not None:
+            old &= self.asked >= since
+        came = self.known < self.asked + age
+        rows = np.flatnonzero(old if missing == "negative" else old & came)
+        return rows, np.where(came[rows], self.label[rows], 0.0)
+
+    def as_known(self, age: int, until: int, missing: Missing) -> tuple[Ints, Floats]:
+        """Rows that are `age` old by `until`, and their labels as they stood at that age."""
+        return self.final(age, missing, at=until)
+
+
+def _fitted(model: Any, x: Any, y: Floats, weight: Floats, seed: int) -> Callable[[Any], Floats]:
+    """From rows to the probability of 1, by a fresh model."""
+    if len(np.unique(y)) < 2:
+        constant = float(y[0])
+        return lambda rows: np.full(rows_in(rows), constant)
+    if not hasattr(model, "fit"):
+        predict = model(x, y, weight)
+        return lambda rows: np.asarray(predict(rows), dtype=np.float64)
+    from sklearn.base import clone
+
+    fresh = clone(model)
+    seeds = {name: seed for name in fresh.get_params() if name.split("__")[-1] == "random_state"}
+    fresh.set_params(**seeds)
+    options = {}
+    if (weight != weight[0]).any():
+        steps = getattr(fresh, "steps", None)
+        if steps:
+            options = {f"{steps[-1][0]}__sample_weight": weight}
+        elif "sample_weight" in inspect.signature(fresh.fit).parameters:
+            options = {"sample_weight": weight}
+        else:
+            raise ConfigError(f"a {type(model).__name__} takes no weights, and this correction needs them.")
+    fresh.fit(x, y, **options)
+    place = int(np.flatnonzero(np.asarray(fresh.classes_) == 1)[0])
+    return lambda rows: np.asarray(fresh.predict_proba(rows)[:, place], dtype=np.float64)
+
+
+def _jackknife(sums: Floats, read: Callable[[Floats], Floats], level: float, n: int) -> Estimate:
+    """A figure of sums over blocks, with Student's interval from leaving out each block in turn."""
+    total = sums.sum(axis=0, keepdims=True)
+    value = float(read(total)[0])
+    blocks = len(sums)
+    if blocks < 2 or math.isnan(value):
+        return Estimate(value, n=n)
+    left = read(total - sums)
+    left = left[np.isfinite(left)]
+    if len(left) < 2:
+        return Estimate(value, n=n)
+    error = math.sqrt((len(left) - 1) / len(left) * float(np.square(left - left.mean()).sum()))
+    half = student_quantile(0.5 + level / 2, min(blocks - 1, 500)) * error
+    return Estimate(value, value - half, value + half, n)
+
+
+def _ratio(part: Floats, whole: Floats) -> Floats:
+    return np.divide(part, whole, out=np.full(part.shape, np.nan), where=whole > 0)
+
+
+def _ages(horizons: Sequence[Duration]) -> list[int]:
+    if isinstance(horizons, str) or not len(horizons):
+        raise ConfigError("horizons are a list of durations such as ['1h', '6h', '1d'].")
+    return [duration_us(horizon, what="horizon") for horizon in horizons]
+
+
+def _final(final: Duration | None, ages: list[int]) -> int:
+    last = max(ages) if final is None else duration_us(final, what="final")
+    if last < max(ages):
+        raise ConfigError(f"labels are final at {duration_text(last)}, before the horizon {duration_text(max(ages))}.")
+    return last
+
+
+def _labels(label: Any) -> Floats:
+    y = np.asarray(label, dtype=np.float64)
+    wrong = (y != 0) & (y != 1)
+    if wrong.any():
+        row = int(wrong.argmax())
+        raise DataError("a label is 0 or 1", row=row + 1, column="label", value=float(y[row]))
+    return y
