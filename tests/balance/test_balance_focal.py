@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.optimize import minimize_scalar
 
@@ -112,6 +112,7 @@ def test_the_map_undoes_what_minimising_does(p, gamma, alpha):
 
 
 @given(st.lists(st.floats(0.001, 1), min_size=3, max_size=4), gammas)
+@settings(max_examples=12)
 def test_the_score_to_start_from_has_no_slope_and_maps_to_the_shares(counts, gamma):
     shares = np.array(counts) / sum(counts)
     k = len(shares)

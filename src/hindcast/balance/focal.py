@@ -17,11 +17,12 @@ from typing import Any
 
 import numpy as np
 
+from hindcast.balance.weights import weight_of_classes
 from hindcast.errors import ConfigError, DataError
 from hindcast.metrics.rows import checked_probabilities
 from hindcast.values import Floats, Ints
 
-__all__ = ["FocalLoss", "focal_to_probability"]
+__all__ = ["FocalLoss", "class_balanced", "focal_to_probability"]
 
 Objective = Callable[[Any, Any], tuple[Floats, Floats]]
 
@@ -315,3 +316,28 @@ def _stationary(wanted: Floats, gamma: float) -> Floats:
         low, high = (low, middle) if at(middle).sum() > 1.0 else (middle, high)
     found = at((low + high) / 2.0)
     return np.asarray(found / found.sum())
+
+
+def class_balanced(y: Any, *, beta: float = 0.999, gamma: float = 0.0) -> FocalLoss:
+    """The class-balanced loss for labels `y`: log or focal loss whose classes weigh by their effective number of rows.
+
+    Parameters
+    ----------
+    y : array_like, shape (n,)
+        The labels to learn from. Class codes of the loss are their classes in order.
+    beta : float, default 0.999
+        See :func:`hindcast.balance.weight_of_classes`.
+    gamma : float, default 0.0
+        0 is class-balanced log loss.
+
+    References
+    ----------
+    Cui et al., "Class-Balanced Loss Based on Effective Number of Samples", CVPR 2019.
+
+    Examples
+    --------
+    >>> [round(a, 3) for a in class_balanced([0] * 900 + [1] * 100, beta=0.99).alpha]
+    [0.776, 1.224]
+    """
+    weights = weight_of_classes(y, "effective", beta=beta, normalise="classes")
+    return FocalLoss(gamma, tuple(weights.values()))
