@@ -9,6 +9,7 @@ from hindcast.active.batches import badge, cluster, k_centre, mixed, ranked, top
 from hindcast.active.choose import Choice, choose
 from hindcast.active.committee import committee, committee_probabilities
 from hindcast.active.curve import BudgetCurve, budget_curve
+from hindcast.active.feed import feed
 from hindcast.active.figure import bands
 from hindcast.active.history import HistoryCurve, replay_labelling
 from hindcast.active.needed import Needed, needed
@@ -42,6 +43,7 @@ __all__ = [
     "committee_probabilities",
     "density",
     "entropy",
+    "feed",
     "gradient_length",
     "k_centre",
     "least_confidence",
