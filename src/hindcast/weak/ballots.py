@@ -1,0 +1,115 @@
+"""Votes as every model here reads them: an int8 or int16 matrix of class codes, -1 for silence."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hindcast.errors import ConfigError, DataError
+from hindcast.values import Floats, Ints
+
+__all__ = ["ballots", "balance_of", "known_of", "vote_rates"]
+
+_ROWS = 1 << 16
+
+
+def ballots(votes: Any, classes: int | Sequence[Any] | None = None) -> tuple[NDArray[Any], tuple[Any, ...]]:
+    """The matrix of votes, shape (n, m), and the classes its codes stand for.
+
+    Parameters
+    ----------
+    votes : Votes, Answers, or anything that makes an array of shape (n, m)
+        Codes from 0 to K - 1; -1, NaN and None are silence. int8 is taken as it lies, without a copy.
+    classes : int or sequence, optional
+        How many classes there are, or their names. By default those of `votes`, or 0 to the largest code, at least two.
+
+    Raises
+    ------
+    DataError
+        For another shape, a vote that is no whole number, or a code outside the classes.
+    """
+    names = getattr(votes, "classes", None) if classes is None else classes
+    if isinstance(names, int | np.integer):
+        names = range(int(names))
+    raw = votes.matrix if hasattr(votes, "matrix") else votes
+    array = np.asarray(raw() if callable(raw) else raw)
+    if array.dtype == object:
+        flat = [-1 if vote is None else vote for vote in array.ravel()]
+        try:
+            array = np.array(flat, dtype=np.float64).reshape(array.shape)
+        except (TypeError, ValueError):
+            raise DataError("votes are class codes; name them by hindcast.weak.Votes.of(labels).") from None
+    if array.ndim != 2:
+        if array.size:
+            raise DataError(f"votes have shape (rows, functions), got {array.shape}.")
+        array = array.reshape(0, 0)
+    if array.dtype.kind == "f":
+        whole = np.where(np.isnan(array), -1.0, array)
+        if (whole != np.floor(whole)).any():
+            row, column = np.argwhere(whole != np.floor(whole))[0].tolist()
+            raise DataError("a vote is a whole number", row=row + 1, column=str(column), value=float(array[row, column]))
+        array = whole.astype(np.int64)
+    elif array.dtype.kind not in "iub":
+        raise DataError(f"votes are class codes, got {array.dtype}; name them by hindcast.weak.Votes.of(labels).")
+    least, most = (int(array.min()), int(array.max())) if array.size else (-1, -1)
+    named = tuple(range(max(2, most + 1)) if names is None else names)
+    if len(named) < 1:
+        raise ConfigError("a label model needs at least one class.")
+    if least < -1 or most >= len(named):
+        row, column = np.argwhere((array < -1) | (array >= len(named)))[0].tolist()
+        text = f"a vote is a class code from 0 to {len(named) - 1}, or -1 for silence"
+        raise DataError(text, row=row + 1, column=str(column), value=int(array[row, column]))
+    kind = np.int8 if len(named) <= 127 else np.int16
+    return array.astype(kind, order="K", copy=False), named
+
+
+def known_of(truth: Any, rows: int, classes: tuple[Any, ...]) -> Ints:
+    """True classes as codes, -1 where unknown, shape (n,); empty where none is known."""
+    if truth is None:
+        return np.empty(0, dtype=np.int64)
+    codes = np.asarray(truth)
+    if codes.dtype.kind == "f":
+        codes = np.where(np.isnan(codes), -1, codes)
+    if codes.shape != (rows,) or codes.dtype.kind not in "iubf":
+        raise DataError(f"truth is one class code per row, -1 where unknown: {rows} rows, got {codes.shape}.")
+    found = codes.astype(np.int64)
+    wrong = (found != codes) | (found < -1) | (found >= len(classes))
+    if wrong.any():
+        row = int(wrong.argmax())
+        text = f"a true class is a code from 0 to {len(classes) - 1}, or -1"
+        raise DataError(text, row=row + 1, column="truth", value=codes[row].item())
+    return found if (found >= 0).any() else np.empty(0, dtype=np.int64)
+
+
+def balance_of(balance: Any, classes: int) -> Floats | None:
+    """A given class balance, shape (K,), or None."""
+    if balance is None:
+        return None
+    given = np.asarray(balance, dtype=np.float64)
+    if given.shape != (classes,) or not (given > 0).all() or not np.isfinite(given).all():
+        raise ConfigError(f"balance needs {classes} positive shares, one per class, got {balance!r}.")
+    if abs(given.sum() - 1) > 1e-6:
+        raise ConfigError(f"the shares of balance must add up to 1, got {given.sum():g}.")
+    return given / given.sum()
+
+
+def vote_rates(votes: NDArray[Any], classes: int) -> Floats:
+    """How often each function votes for each class, shape (m, K)."""
+    n, m = votes.shape
+    counts = np.zeros((m, classes))
+    for first in range(0, n, _ROWS):
+        part = votes[first : first + _ROWS]
+        for k in range(classes):
+            counts[:, k] += np.count_nonzero(part == k, axis=0)
+    return counts / max(n, 1)
+
+
+def covered(votes: NDArray[Any]) -> NDArray[np.bool_]:
+    """Where anybody votes, shape (n,); in blocks, so that no second matrix is made."""
+    found = np.zeros(len(votes), dtype=bool)
+    for first in range(0, len(votes), _ROWS):
+        found[first : first + _ROWS] = (votes[first : first + _ROWS] >= 0).any(axis=1)
+    return found

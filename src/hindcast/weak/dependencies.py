@@ -1,0 +1,206 @@
+"""Functions that lean on each other: found by what their votes have in common beyond the truth."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hindcast.values import Bools, Floats, Ints
+from hindcast.weak.em import Estimate, expect, maximise_until
+from hindcast.weak.forms import supported
+from hindcast.weak.moments import accuracies_of_pairs, association, divergence
+from hindcast.weak.tables import Shape, marginals, vote_like
+
+__all__ = ["NATS", "UNEXPLAINED", "forest", "groups", "leaning", "misfit", "noise", "prior_of", "settle", "started"]
+
+NATS = 0.002
+"""A pair that shares fewer nats a row than this beyond the truth is taken for independent: it moves no posterior."""
+UNEXPLAINED = 0.25
+"""The share of what functions have in common that a model may leave unexplained and still be trusted with silence."""
+_PSEUDO = 2.0
+_ACCURACY = 0.75
+
+
+def noise(rows: int, classes: int) -> float:
+    """Nats a row that a pair of independent functions seems to share, on average, by chance."""
+    return classes * classes / (2 * max(rows, 1))
+
+
+def suspicious(nats: Floats, rows: int, classes: int) -> Bools:
+    """Pairs that share more than chance (five standard errors) and than matters."""
+    df = classes * classes
+    return np.asarray((nats > NATS) & (2 * rows * nats > df + 5 * np.sqrt(2 * df)))
+
+
+def forest(nats: Floats, allowed: Bools, parent: Ints | None = None) -> Ints:
+    """Parents (m,) of the heaviest trees over `allowed` pairs that keep the edges of `parent`; -1 at a root.
+
+    A tree is rooted where most of its edges meet.
+    """
+    m = len(nats)
+    edges = [] if parent is None else [(int(j), int(p)) for j, p in enumerate(parent) if p >= 0]
+    tree = list(range(m))
+
+    def top(j: int) -> int:
+        while tree[j] != j:
+            tree[j] = tree[tree[j]]
+            j = tree[j]
+        return j
+
+    for i, j in edges:
+        tree[top(i)] = top(j)
+    pairs = [(-float(nats[i, j]), i, j) for i, j in zip(*np.nonzero(np.triu(allowed, 1)), strict=True)]
+    for _, i, j in sorted(pairs):
+        if top(int(i)) != top(int(j)):
+            tree[top(int(i))] = top(int(j))
+            edges.append((int(i), int(j)))
+    beside: list[list[int]] = [[] for _ in range(m)]
+    for i, j in edges:
+        beside[i].append(j)
+        beside[j].append(i)
+    found = np.full(m, -1, dtype=np.int64)
+    seen: set[int] = set()
+    for root in sorted(range(m), key=lambda j: (-len(beside[j]), j)):
+        waiting = [] if root in seen else [root]
+        seen.update(waiting)
+        while waiting:
+            j = waiting.pop()
+            for other in sorted(beside[j]):
+                if other not in seen:
+                    found[other] = j
+                    seen.add(other)
+                    waiting.append(other)
+    return found
+
+
+def groups(parent: Ints) -> Ints:
+    """The root of each function's tree, (m,)."""
+    found = np.arange(len(parent))
+    while (parent[found] >= 0).any():
+        found = np.where(parent[found] >= 0, parent[found], found)
+    return found
+
+
+def prior_of(shape: Shape, rate: Floats, balance: Floats, strength: float, accuracy: float) -> Floats:
+    """Pseudo-counts: so many rows of every class, voted on by functions that are right with `accuracy`."""
+    centre = vote_like(np.full(len(rate), accuracy), rate, balance)
+    return strength * centre[shape.function] / np.repeat(shape.width, shape.width)[:, None, None]
+
+
+def started(shape: Shape, joint: Floats | None, rate: Floats, balance: Floats) -> Estimate:
+    """Where EM sets out: accuracies from agreement across trees, and leaning functions that add nothing."""
+    root = groups(shape.parent)
+    accuracy = np.full(len(rate), _ACCURACY)
+    if joint is not None:
+        accuracy = accuracies_of_pairs(joint, root[:, None] != root, _ACCURACY)
+    tables = vote_like(np.clip(accuracy, 0.3 + 0.5 / shape.classes, 0.97), rate, balance)[shape.function]
+    base = shape.base
+    for j in np.flatnonzero(shape.parent >= 0):
+        assert joint is not None
+        pair = joint[shape.parent[j], :, j] + 0.1 * (_with_silence(rate[j]) + 1e-3)
+        own = pair / pair.sum(axis=1, keepdims=True)
+        tables[base[j] : base[j] + len(own)] = own[:, :, None]
+    return Estimate(shape, np.maximum(tables, 1e-6) / np.maximum(tables, 1e-6).sum(axis=1, keepdims=True), balance)
+
+
+def _with_silence(rate: Floats) -> Floats:
+    return np.concatenate([[max(1 - rate.sum(), 0.0)], rate])
+
+
+def settle(
+    votes: NDArray[Any],
+    shape: Shape,
+    joint: Floats | None,
+    rate: Floats,
+    balance: Floats,
+    *,
+    rows: int,
+    search: bool = True,
+    **options: Any,
+) -> Estimate:
+    """The best of a few models with and without dependence, by the Bayesian information criterion, fitted to `votes`.
+
+    The first has none; functions get the forms that the counts support. Where pairs share more than it explains, trees
+    are tried over the pairs that have most in common (whatever the reason) and over those that the model leaves
+    unexplained; more edges are added to the best as long as that pays. Edges along which nothing flows are cut.
+    """
+    n, k = len(votes), shape.classes
+    penalty = 0.5 * np.log(max(n, 2))
+    looking = {name: options.get(name) for name in ("known", "threads") if name in options}
+
+    def fitted(candidate: Shape) -> Estimate:
+        pseudo = prior_of(candidate, rate, np.full(k, 1 / k), _PSEUDO, _ACCURACY)
+        return maximise_until(votes, started(candidate, joint, rate, balance), pseudo, **options)
+
+    def worth(estimate: Estimate) -> float:
+        return estimate.objective[-1] - penalty * estimate.shape.parameters
+
+    best = fitted(shape)
+    explained = joint is not None and misfit(joint, best) <= UNEXPLAINED
+    shape = supported(expect(votes, best, **looking), shape, rows, silence=explained)
+    if shape.parameters > best.shape.parameters:
+        best = fitted(shape)
+    if not search or joint is None:
+        return best
+    odd = suspicious(divergence(joint, marginals(best.tables, shape), best.balance), n, k)
+    if not odd.any():
+        return best
+    together = association(joint)
+    candidates = [forest(divergence(joint, marginals(best.tables, shape), best.balance), odd)]
+    top = float(together.max())
+    candidates += [forest(together, together > top / 2.0**power) for power in (1, 2, 3, 4, 5)]
+    tried: set[bytes] = set()
+    for parent in candidates:
+        if parent.tobytes() not in tried:
+            tried.add(parent.tobytes())
+            best = max(best, fitted(cut(votes, fitted(shape.leaning(parent)), shape, looking)), key=worth)
+    for _ in range(3):
+        root = groups(best.shape.parent)
+        left = divergence(joint, marginals(best.tables, best.shape), best.balance)
+        odd = suspicious(left, n, k) & (root[:, None] != root)
+        if not odd.any():
+            break
+        more = fitted(shape.leaning(forest(left, odd, best.shape.parent)))
+        if worth(more) <= worth(best):
+            break
+        best = more
+    return best
+
+
+def cut(votes: NDArray[Any], estimate: Estimate, alone: Shape, looking: dict[str, Any]) -> Shape:
+    """The shape without edges along which, given the class, next to nothing is shared."""
+    shape = estimate.shape
+    counts = expect(votes, estimate, **looking).counts
+    parent, base = shape.parent.copy(), shape.base
+    for j in np.flatnonzero(parent >= 0):
+        own = counts[base[j] : base[j] + shape.classes + 1] + 1e-9
+        apart = own.sum(axis=0) * own.sum(axis=1)[:, None] / own.sum(axis=(0, 1))
+        if (own * np.log(own / apart)).sum() / len(votes) < NATS:
+            parent[j] = -1
+    return alone.leaning(parent)
+
+
+def misfit(joint: Floats, estimate: Estimate) -> float:
+    """The share of what functions have in common that the model does not explain, from 0 to 1; chance counts as such.
+
+    Pairs within a tree do not count: the tree explains them.
+    """
+    k = estimate.shape.classes
+    rows = int(joint[0, :, 0].sum()) if len(joint) else 0
+    root = groups(estimate.shape.parent)
+    across = np.triu(root[:, None] != root, 1)
+    if not across.any():
+        return 1.0
+    chance = noise(rows, k)
+    left = divergence(joint, marginals(estimate.tables, estimate.shape), estimate.balance)[across]
+    whole = association(joint)[across]
+    unexplained = np.maximum(left - chance, 0.0).sum() + chance * len(left)
+    return float(min(1.0, unexplained / max(np.maximum(whole - chance, 0.0).sum() + chance * len(left), 1e-12)))
+
+
+def leaning(estimate: Estimate) -> Iterable[tuple[int, int]]:
+    """Pairs (function, the one it leans on)."""
+    return [(int(j), int(p)) for j, p in enumerate(estimate.shape.parent) if p >= 0]

@@ -1,0 +1,144 @@
+"""Expectation and maximisation over votes of any size: fixed blocks of rows, summed in order, on one thread or two."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hindcast.values import Floats, Ints
+from hindcast.weak.tables import Shape, completed, gains, likeliest
+
+__all__ = ["Estimate", "Expected", "expect", "maximise_until"]
+
+STRIDE = 1 << 14
+"""Rows of a block: the same whatever runs them, so that sums are."""
+
+_NOBODY = np.empty(0, dtype=np.int64)
+
+
+@dataclass(frozen=True, eq=False)
+class Estimate:
+    """Parameters, and how they were come by.
+
+    Attributes
+    ----------
+    shape : Shape
+    tables : float64 array, shape (tables, K + 1, K)
+        P(vote | class) in row vote + 1, row 0 being silence; of a leaning function one table per vote of its parent.
+    balance : float64 array, shape (K,)
+    objective : tuple of float
+        Log likelihood plus log prior before each step; never falls.
+    converged : bool
+    """
+
+    shape: Shape
+    tables: Floats
+    balance: Floats
+    objective: tuple[float, ...] = ()
+    converged: bool = False
+
+
+@dataclass(frozen=True, eq=False)
+class Expected:
+    """What one pass over the votes finds.
+
+    Attributes
+    ----------
+    counts : float64 array, shape (tables, K + 1, K)
+        Expected rows of each vote in each class.
+    mass : float64 array, shape (K,)
+        Expected rows of each class.
+    log_likelihood : float
+    """
+
+    counts: Floats
+    mass: Floats
+    log_likelihood: float
+
+
+def expect(
+    votes: NDArray[Any],
+    estimate: Estimate,
+    *,
+    known: Ints = _NOBODY,
+    out: Floats | None = None,
+    silence: bool = True,
+    threads: int | None = None,
+) -> Expected:
+    """One pass: expected counts and, into `out` of shape (n, K), the posteriors. O(n m K) time, no copy of the votes."""
+    from hindcast.weak.kernels import sweep, sweep_two
+
+    shape, n = estimate.shape, len(votes)
+    gain, start = gains(estimate.tables, estimate.balance, shape, silence=silence)
+    base, k = shape.base, shape.classes
+    kept = np.empty((0, k)) if out is None else out
+    two = k == 2 and not len(known)
+
+    def block(first: int) -> tuple[Floats, Floats, float]:
+        counts, mass = np.zeros_like(gain), np.zeros(k)
+        last = min(first + STRIDE, n)
+        if two:
+            found = sweep_two(votes, first, last, shape.parent, base, gain, start, counts, mass, kept)
+        else:
+            found = sweep(votes, first, last, known, shape.parent, base, gain, start, counts, mass, kept)
+        return counts, mass, found
+
+    firsts = range(0, n, STRIDE)
+    workers = threads or min(len(firsts), os.cpu_count() or 1)
+    counts, mass, total = np.zeros_like(gain), np.zeros(k), 0.0
+    for more, heavier, likelihood in map(block, firsts) if workers < 2 else _ahead(block, firsts, workers):
+        counts += more
+        mass += heavier
+        total += likelihood
+    return Expected(completed(counts, mass, shape), mass, total)
+
+
+def _ahead(block: Callable[[int], Any], firsts: range, workers: int) -> Any:
+    with ThreadPoolExecutor(workers) as pool:
+        yield from pool.map(block, firsts)
+
+
+def maximise_until(
+    votes: NDArray[Any],
+    estimate: Estimate,
+    pseudo: Floats,
+    *,
+    known: Ints = _NOBODY,
+    learn_balance: bool = True,
+    steps: int = 100,
+    tolerance: float = 1e-4,
+    threads: int | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> Estimate:
+    """Steps of EM to the tables and balance of highest posterior, until no probability moves by `tolerance`."""
+    history: list[float] = list(estimate.objective)
+    converged = False
+    k = estimate.shape.classes
+    for step in range(steps):
+        found = expect(votes, estimate, known=known, threads=threads)
+        prior = float((pseudo * np.log(estimate.tables)).sum() + _log_floor(estimate.tables))
+        prior += float(np.log(estimate.balance).sum()) if learn_balance else 0.0
+        history.append(found.log_likelihood + prior)
+        tables = likeliest(found.counts, pseudo, estimate.shape)
+        balance = (found.mass + 1) / (found.mass.sum() + k) if learn_balance else estimate.balance
+        moved = max(np.abs(tables - estimate.tables).max(initial=0.0), np.abs(balance - estimate.balance).max())
+        estimate = Estimate(estimate.shape, tables, balance, tuple(history))
+        if progress is not None:
+            progress(step + 1, steps)
+        if moved < tolerance:
+            converged = True
+            break
+    return Estimate(estimate.shape, estimate.tables, estimate.balance, tuple(history), converged)
+
+
+def _log_floor(tables: Floats) -> float:
+    """The part of the log prior that keeps every vote possible."""
+    from hindcast.weak.tables import _FLOOR
+
+    return float(_FLOOR * np.log(tables).sum())

@@ -1,0 +1,204 @@
+"""From votes to a fitted model: its shape on a sample, its parameters on all rows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from hashlib import sha256
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hindcast.values import Bools, Floats, Ints
+from hindcast.weak.ballots import vote_rates
+from hindcast.weak.dependencies import UNEXPLAINED, leaning, misfit, prior_of, settle
+from hindcast.weak.em import Estimate, expect, maximise_until
+from hindcast.weak.moments import joint_counts
+from hindcast.weak.tables import Shape, marginals, vote_like
+
+__all__ = ["Learnt", "learn"]
+
+SAMPLE = 1 << 14
+"""Rows on which the shape of the model is chosen and EM does most of its steps."""
+_WIDEST = 1_500
+"""Columns of joint counts, at most: beyond, pairs are not looked at."""
+_PSEUDO, _ACCURACY = 2.0, 0.75
+"""The prior: two rows of each class, voted on by functions that are right three times out of four."""
+_RULE, _RULES = 0.9, 10.0
+"""A rule near the vote is right nine times out of ten; with true labels at hand, that counts as ten of its votes."""
+_SURE = 0.999
+
+
+@dataclass(frozen=True, eq=False)
+class Learnt:
+    """What was learnt from votes.
+
+    Attributes
+    ----------
+    estimate : Estimate
+        Of the functions that are kept.
+    kept : int64 array
+        Functions with votes of their own: all but those that always vote like an earlier one.
+    place : int64 array, shape (m,)
+        Where in `kept` each function, or the one it repeats, stands.
+    rate : float64 array, shape (kept, K)
+        How often each votes for each class.
+    unexplained : float
+        The share of what functions have in common that the model does not explain; NaN where pairs were not looked at.
+    silence : bool
+        Whether silence is heard when labels are made.
+    notes : tuple of str
+    """
+
+    estimate: Estimate
+    kept: Ints
+    place: Ints
+    rate: Floats
+    unexplained: float
+    silence: bool
+    notes: tuple[str, ...]
+
+
+def learn(
+    votes: NDArray[Any],
+    classes: int,
+    known: Ints,
+    given: Floats | None,
+    *,
+    dependence: bool,
+    steps: int,
+    tolerance: float,
+    seed: int,
+    threads: int | None,
+    names: tuple[str, ...],
+    progress: Callable[[int, int], None] | None,
+) -> Learnt:
+    """Learn from `votes`, (n, m), and `known` classes, (n,) or empty; see :class:`hindcast.weak.LabelModel`."""
+    n, m = votes.shape
+    rate = vote_rates(votes, classes)
+    kept, place = _distinct(votes, rate)
+    notes = [f"{names[j]} always votes like {names[kept[place[j]]]}: they count once" for j in _copies(kept, m)]
+    mute = [names[j] for j in range(m) if rate[j].sum() == 0]
+    notes += [f"never voted: {', '.join(mute)}"] if mute else []
+    used = votes if len(kept) == m else np.asfortranarray(votes[:, kept])
+    rate = rate[kept]
+    one_sided = (rate > 0).sum(axis=1) < 2
+    shape = Shape.of(classes, ~one_sided, one_sided)
+    even = np.full(classes, 1 / classes) if given is None else given
+    if classes == 1 or rate.sum() == 0:
+        notes.append("there is one class only" if classes == 1 else "nobody voted: every row has the balance")
+        estimate = Estimate(shape, vote_like(np.full(len(kept), _ACCURACY), rate, even), even, (), True)
+        return Learnt(estimate, kept, place, rate, float("nan"), True, tuple(notes))
+    options: dict[str, Any] = {"learn_balance": given is None, "threads": threads, "tolerance": tolerance}
+    rows = _sample(n, known, seed)
+    part, told = (used, known) if rows is None else (np.asfortranarray(used[rows]), known[rows] if len(known) else known)
+    joint = joint_counts(part, classes) if len(kept) * (classes + 1) <= _WIDEST else None
+    if joint is None:
+        notes.append(f"dependence was not looked for among {len(kept)} functions")
+    search = dependence and len(kept) > 2
+    estimate = settle(part, shape, joint, rate, even, rows=n, search=search, known=told, **options)
+    estimate = _named(estimate, part, told, threads)
+    unexplained = float("nan") if joint is None else misfit(joint, estimate)
+    near = one_sided.any() and unexplained > UNEXPLAINED
+    pseudo = prior_of(estimate.shape, rate, np.full(classes, 1 / classes), _PSEUDO, _ACCURACY)
+    if near:
+        options["learn_balance"] = False
+        estimate, pseudo = _near_the_vote(used, known, estimate, one_sided, rate, even, unexplained)
+        notes.append(
+            f"{unexplained:.0%} of what functions have in common is not explained: those that vote for one class only are"
+            " held near the vote, and the balance is taken to be even" + ("" if given is None else ", unless given")
+        )
+    start = Estimate(estimate.shape, estimate.tables, estimate.balance)
+    estimate = maximise_until(used, start, pseudo, known=known, steps=steps, progress=progress, **options)
+    notes += [] if estimate.converged else [f"EM had not converged after {steps} steps"]
+    notes += [f"{names[kept[j]]} leans on {names[kept[p]]}" for j, p in leaning(estimate)]
+    return Learnt(estimate, kept, place, rate, unexplained, not near, tuple(notes))
+
+
+def _distinct(votes: NDArray[Any], rate: Floats) -> tuple[Ints, Ints]:
+    """The first of each set of functions with the same votes, and where each function stands among them."""
+    seen: dict[bytes, int] = {}
+    place = np.empty(votes.shape[1], dtype=np.int64)
+    kept: list[int] = []
+    like: dict[bytes, int] = {}
+    for j in range(votes.shape[1]):
+        like[rate[j].tobytes()] = like.get(rate[j].tobytes(), 0) + 1
+    for j in range(votes.shape[1]):
+        alone = like[rate[j].tobytes()] == 1 or rate[j].sum() == 0
+        mark = b"%d" % j if alone else sha256(np.ascontiguousarray(votes[:, j])).digest()
+        if mark not in seen:
+            seen[mark] = len(kept)
+            kept.append(j)
+        place[j] = seen[mark]
+    return np.array(kept, dtype=np.int64), place
+
+
+def _copies(kept: Ints, functions: int) -> list[int]:
+    return np.setdiff1d(np.arange(functions), kept).tolist()
+
+
+def _sample(rows: int, known: Ints, seed: int) -> Ints | None:
+    """Rows to choose the shape on, in order; None for all. Those whose class is known come first."""
+    if rows <= SAMPLE:
+        return None
+    random = np.random.default_rng([seed, 0x1ABE1])
+    told = np.flatnonzero(known >= 0) if len(known) else np.empty(0, dtype=np.int64)
+    if len(told) > SAMPLE // 2:
+        told = random.choice(told, SAMPLE // 2, replace=False)
+    drawn = np.unique(random.integers(0, rows, SAMPLE - len(told)))
+    return np.union1d(drawn, told)
+
+
+def _named(estimate: Estimate, votes: NDArray[Any], known: Ints, threads: int | None) -> Estimate:
+    """Classes renamed so that functions are better than chance on average; nothing where true labels name them."""
+    if len(known):
+        return estimate
+    from scipy.optimize import linear_sum_assignment
+
+    tables = marginals(estimate.tables, estimate.shape)
+    says = tables[:, 1:].sum(axis=0)
+    says = says / np.maximum(says.sum(axis=1, keepdims=True), 1e-12)
+    _, order = linear_sum_assignment(-says)
+    if (order == np.arange(len(order))).all():
+        return estimate
+    found = expect(votes, estimate, threads=threads)
+    swapped = replace(estimate, tables=estimate.tables[:, :, order], balance=estimate.balance[order])
+    coin = swapped.shape.coin
+    if coin.any():  # one accuracy means nothing under other names: it is read again from the counts
+        from hindcast.weak.tables import likeliest
+
+        tables = likeliest(found.counts[:, :, order], np.zeros_like(found.counts), swapped.shape)
+        swapped = replace(swapped, tables=tables)
+    return swapped
+
+
+def _near_the_vote(
+    votes: NDArray[Any], known: Ints, estimate: Estimate, rules: Bools, rate: Floats, balance: Floats, unexplained: float
+) -> tuple[Estimate, Floats]:
+    """Where EM sets out, and pseudo-counts, with one-sided functions held near the vote, the more the worse the fit."""
+    excess = min((unexplained - UNEXPLAINED) / (1 - UNEXPLAINED), _SURE)
+    strength = len(votes) * excess / (1 - excess)
+    accuracy = np.full(len(rate), _RULE)
+    if len(known):
+        for j in np.flatnonzero(rules):
+            mine = known[(votes[:, j] >= 0) & (known >= 0)]
+            says = int(rate[j].argmax())
+            accuracy[j] = (np.count_nonzero(mine == says) + _RULES * _RULE) / (len(mine) + _RULES)
+    parent = estimate.shape.parent
+    kept = np.where((parent >= 0) & ~rules & ~rules[np.maximum(parent, 0)], parent, -1)
+    shape = Shape(estimate.shape.classes, kept, estimate.shape.coin & ~rules, estimate.shape.tells & (rules | (kept >= 0)))
+    even = np.full(shape.classes, 1 / shape.classes)
+    centre = vote_like(accuracy, rate, even)
+    tables = np.empty((int(shape.width.sum()), *centre.shape[1:]))
+    pseudo = prior_of(shape, rate, even, _PSEUDO, _ACCURACY)
+    old = estimate.shape.base
+    for j, base in enumerate(shape.base.tolist()):
+        width = int(shape.width[j])
+        if rules[j]:
+            tables[base], pseudo[base] = centre[j], strength * centre[j]
+        elif kept[j] >= 0:
+            tables[base : base + width] = estimate.tables[old[j] : old[j] + width]
+        else:
+            tables[base] = marginals(estimate.tables, estimate.shape)[j]
+    return Estimate(shape, tables, balance), pseudo

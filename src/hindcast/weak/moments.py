@@ -1,0 +1,91 @@
+"""What pairs of functions say together: joint counts, how far they are from independence, and first accuracies."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hindcast.values import Bools, Floats
+
+__all__ = ["accuracies_of_pairs", "association", "divergence", "joint_counts"]
+
+_ROWS = 4096
+
+
+def joint_counts(votes: NDArray[Any], classes: int) -> Floats:
+    """How often functions vote each pair of ways, (m, K + 1, m, K + 1), silence first. O(n (m K)^2), blocked."""
+    n, m = votes.shape
+    width = m * (classes + 1)
+    total = np.zeros((width, width))
+    kinds = np.arange(-1, classes)
+    for first in range(0, n, _ROWS):
+        part = np.asarray(votes[first : first + _ROWS])
+        hot = (part[:, :, None] == kinds).reshape(len(part), width).astype(np.float32)
+        total += hot.T @ hot  # whole numbers below 2^24: exact in any order
+    return total.reshape(m, classes + 1, m, classes + 1)
+
+
+def divergence(joint: Floats, tables: Floats, balance: Floats) -> Floats:
+    """Nats a row by which each pair of votes departs from a latent class model, (m, m).
+
+    The Kullback-Leibler divergence of the observed joint shares from those that the tables P(vote | class), (m, K + 1,
+    K), imply where votes depend on the class alone, after the latter are brought to the observed margins.
+    """
+    m, width = tables.shape[:2]
+    flat = tables.reshape(m * width, -1)
+    implied = ((flat * balance) @ flat.T).reshape(m, width, m, width)
+    return _nats(joint, implied)
+
+
+def association(joint: Floats) -> Floats:
+    """Nats a row that the votes of one function tell of another's, (m, m): their mutual information."""
+    share = _shares(joint)
+    return _nats(joint, share[:, :, None, None] * share)
+
+
+def accuracies_of_pairs(joint: Floats, apart: Bools, start: float = 0.75) -> Floats:
+    """How often each function is right when it votes, (m,), from agreement alone.
+
+    With one accuracy a function, agreement corrected for chance is a product of two skills; skills are fitted to all
+    pairs that are `apart` (m, m), by weighted least squares in which a pair far from its product counts less. A
+    function that voted with nobody keeps `start`.
+    """
+    m, k = joint.shape[0], joint.shape[1] - 1
+    votes = joint[:, 1:, :, 1:]
+    both = votes.sum(axis=(1, 3))
+    same = np.einsum("ivjv->ij", votes)
+    skill0 = (k * start - 1) / (k - 1)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        product = np.where(both > 0, (k * same / both - 1) / (k - 1), 0.0)
+    two_ways = np.count_nonzero(np.einsum("ivjw->iv", votes) > 0, axis=1) > 1
+    weight = both * apart * two_ways[:, None] * two_ways
+    np.fill_diagonal(weight, 0.0)
+    skill = np.full(m, skill0)
+    for _ in range(30):
+        gap = product - np.outer(skill, skill)
+        trust = weight / (1 + (gap / 0.1) ** 2)
+        top = (trust * product) @ skill + 5 * skill0
+        skill = 0.5 * skill + 0.5 * np.clip(top / (trust @ skill**2 + 5), 0.0, 0.98)
+    return (1 + (k - 1) * skill) / k
+
+
+def _shares(joint: Floats) -> Floats:
+    """Of each vote, (m, K + 1)."""
+    m = joint.shape[0]
+    counts = joint[np.arange(m), :, np.arange(m)]
+    own: Floats = np.einsum("ivv->iv", counts)
+    return own / np.maximum(own.sum(axis=1, keepdims=True), 1)
+
+
+def _nats(joint: Floats, implied: Floats) -> Floats:
+    share = joint / np.maximum(joint.sum(axis=(1, 3), keepdims=True), 1)
+    margin = _shares(joint)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        for axis, wanted in ((3, margin[:, :, None, None]), (1, margin[None, None])):
+            implied = implied * np.nan_to_num(wanted / implied.sum(axis=axis, keepdims=True))
+        terms = np.where(share > 0, share * np.log(share / np.maximum(implied, 1e-12)), 0.0)
+    nats: Floats = terms.sum(axis=(1, 3))
+    np.fill_diagonal(nats, 0.0)
+    return nats
