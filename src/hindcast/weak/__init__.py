@@ -3,7 +3,9 @@
 from hindcast.weak.analysis import Analysis, FunctionReport, Pair, analyse
 from hindcast.weak.apply import apply
 from hindcast.weak.block import Block, Row
+from hindcast.weak.clocked import apply_at
 from hindcast.weak.comparison import Candidate, Comparison, Predictions, compare
+from hindcast.weak.declared import WeakLabels, WeakReport, weak_labels
 from hindcast.weak.end_model import EndModel, FittedEndModel, text_classifier
 from hindcast.weak.functions import ABSTAIN, LabellingFunction, labelling_function
 from hindcast.weak.lookups import lookup, sql_lookup
@@ -26,8 +28,11 @@ __all__ = [
     "Predictions",
     "Row",
     "Votes",
+    "WeakLabels",
+    "WeakReport",
     "analyse",
     "apply",
+    "apply_at",
     "column_votes",
     "compare",
     "crowd_votes",
@@ -39,4 +44,5 @@ __all__ = [
     "sql_lookup",
     "text_classifier",
     "threshold",
+    "weak_labels",
 ]

@@ -247,7 +247,7 @@ def _takes_weights(classifier: Any) -> bool:
 
 
 def _divided(shares: Floats, weight: Floats) -> tuple[Ints, Ints]:
-    """Rows repeated about `_COPIES` times their weight, divided among the classes; rounding is carried to the next row."""
+    """Rows repeated about `_COPIES` times their weight, divided among classes; rounding is carried to the next row."""
     exact = shares * (_COPIES * weight / weight.mean())[:, None]
     counts = np.diff(np.floor(np.cumsum(exact, axis=0) + 0.5), axis=0, prepend=0.0).astype(np.int64)
     rows, codes = np.nonzero(counts)
