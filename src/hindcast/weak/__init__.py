@@ -10,6 +10,7 @@ from hindcast.weak.end_model import EndModel, FittedEndModel, text_classifier
 from hindcast.weak.functions import ABSTAIN, LabellingFunction, labelling_function
 from hindcast.weak.lookups import lookup, sql_lookup
 from hindcast.weak.patterns import keyword, regex, threshold
+from hindcast.weak.privacy import Clearance, SealedRows
 from hindcast.weak.voters import column_votes, crowd_votes, model_votes
 from hindcast.weak.votes import Failure, Votes
 
@@ -18,6 +19,7 @@ __all__ = [
     "Analysis",
     "Block",
     "Candidate",
+    "Clearance",
     "Comparison",
     "EndModel",
     "Failure",
@@ -27,6 +29,7 @@ __all__ = [
     "Pair",
     "Predictions",
     "Row",
+    "SealedRows",
     "Votes",
     "WeakLabels",
     "WeakReport",
