@@ -1,0 +1,12 @@
+"""The decorator of this room's kernels; :mod:`hindcast.compiling` says how and where their code is kept."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from hindcast.compiling import compiler
+
+__all__ = ["compiled"]
+
+compiled: Any = compiler(Path(__file__).resolve().parent)()
