@@ -27,6 +27,7 @@ from hindcast.values import Duration, digest, duration_us
 
 if TYPE_CHECKING:
     from hindcast.models.model import Learner
+    from hindcast.weak.declared import WeakLabels
 
 __all__ = ["Monitoring", "System", "Training", "load_system"]
 
@@ -48,6 +49,9 @@ class Training:
         Fit the chosen candidate once more on all matured rows, validation included, before it serves.
     min_rows : int, default 200
         Fewer rows on either side of the split are refused.
+    weak : WeakLabels, optional
+        Rules of thumb that teach rows without a label (:func:`hindcast.weak_labels`). What a model is judged by is
+        never among them.
     """
 
     validation: Duration = "30d"
@@ -55,6 +59,7 @@ class Training:
     takes: Duration = "1h"
     refit: bool = True
     min_rows: int = 200
+    weak: WeakLabels | None = None
 
     def __post_init__(self) -> None:
         if self.validation_us <= 0:
@@ -82,6 +87,7 @@ class Training:
             "takes_us": self.takes_us,
             "refit": self.refit,
             "min_rows": self.min_rows,
+            **({} if self.weak is None else {"weak": self.weak.describe()}),
         }
 
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -23,11 +23,16 @@ from hindcast.loop.history import History, Progress
 from hindcast.metrics import measure
 from hindcast.models import Learner, Model, load_model, read, write
 from hindcast.models.baselines import functions_of
+from hindcast.models.trained import fit_rows
 from hindcast.system import System
+from hindcast.trainset.rows import Rows
 from hindcast.trainset.split import Split, split_at
 from hindcast.trainset.trainset import TrainingSet
 from hindcast.values import NEVER, Floats, Ints, digest, duration_text, iso
 from hindcast.verdicts import Verdict
+
+if TYPE_CHECKING:
+    from hindcast.weak.declared import WeakReport
 
 __all__ = ["BASELINES", "Trained", "Trainer"]
 
@@ -71,6 +76,8 @@ class Trained:
         Of the model's files.
     digest : str
         Of the model's files: the same model has the same.
+    weak : mapping, optional
+        What came of the rules of thumb, where the system has any; see :class:`hindcast.weak.WeakReport`.
     """
 
     at_us: int
@@ -90,6 +97,7 @@ class Trained:
     manifest: Mapping[str, Any]
     size_bytes: int
     digest: str
+    weak: Mapping[str, Any] | None = None
 
     def body(self) -> dict[str, Any]:
         """Plain data for the ledger."""
@@ -103,6 +111,7 @@ class Trained:
             "validation_rows": len(self.validation.validation),
             "scores": {name: dict(scores) for name, scores in self.scores.items()},
             "verdict": self.verdict.outcome,
+            **({} if self.weak is None else {"weak": dict(self.weak)}),
         }
 
 
@@ -127,6 +136,7 @@ class Trainer:
         self.seconds = 0.0
         self._models: dict[str, Model] = {}
         self._trained: dict[tuple[int, int, bool], tuple[Trained, Model | None]] = {}
+        self._weak: dict[int, tuple[Rows, WeakReport]] = {}
         self._functions = functions_of(self.system.models)
         self._progress = progress
 
@@ -190,6 +200,7 @@ class Trainer:
         size = sum(len(data) for data in contents.values())
         seen_us = -NEVER if champion_us is None else champion_us - rows.maturity_us
         learnt = rows.as_of[split.validation] <= seen_us
+        weak = self._weak_report(rows, inputs, split.train, start)
         places = self._places(rows)[split.validation]
         evidence = Evidence(
             model=models[chosen],
@@ -233,9 +244,33 @@ class Trainer:
             rows.manifest,
             size,
             digest({name: digest(data, length=64) for name, data in contents.items()}),
+            None if weak is None else weak.describe(),
         )
         self._trained[now_us, id(champion), measured] = trained, champion
         return trained
+
+    def _taught(self, known: Rows, seq: Ints, until_us: int) -> tuple[Rows, WeakReport | None]:
+        """`known` and, where the system has rules of thumb, the requests before `until_us` that they vote on."""
+        weak = self.system.training.weak
+        if weak is None:
+            return known, None
+        if until_us not in self._weak:
+            history = self.history
+            window = self.system.training.window_us
+            since = -NEVER if window is None else until_us - window
+            asked = np.arange(len(history))[history.slice(since, until_us - 1)]
+            rest = asked[~np.isin(history.spine.seq[asked], seq)]
+            while len(self._weak) > 1:  # a training needs two: for its older part, and for all
+                self._weak.pop(next(iter(self._weak)))
+            self._weak[until_us] = weak.add(
+                known, history.inputs.take(rest), history.as_of[rest], seed=self.system.seed
+            )
+        return self._weak[until_us]
+
+    def _weak_report(self, rows: TrainingSet, inputs: Frame, part: Ints, until_us: int) -> WeakReport | None:
+        if self.system.training.weak is None:
+            return None
+        return self._taught(_known(rows, inputs, part), rows.seq[part], until_us)[1]
 
     def _places(self, rows: TrainingSet) -> Any:
         """Where the training set's rows stand in the history, by their sequence numbers."""
@@ -249,6 +284,7 @@ class Trainer:
 
     def _fit(self, learner: Learner, rows: TrainingSet, inputs: Frame, part: Any, name: str, until_us: int) -> Model:
         """The learner's model on `part` of the rows, read back where it was made before."""
+        weak = self.system.training.weak
         key = digest(
             {
                 "training_set": rows.name,
@@ -257,6 +293,7 @@ class Trainer:
                 "rows": len(part),
                 "learner": learner.describe(),
                 "seed": self.system.seed,
+                **({} if weak is None else {"weak": weak.describe()}),
             },
             length=32,
         )
@@ -270,7 +307,10 @@ class Trainer:
             except ArtifactError:
                 pass  # made by another version, or damaged: made again below, beside it
         began = stopwatch_s()
-        model = learner.fit(inputs.take(part), rows.label[part], as_of=rows.as_of[part], seed=self.system.seed)
+        known = _known(rows, inputs, part)
+        if learner.describe().get("learner") not in BASELINES:  # floors stand on true labels alone
+            known, _ = self._taught(known, rows.seq[part], until_us)
+        model = fit_rows(learner, known, seed=self.system.seed)
         self.seconds += stopwatch_s() - began
         self.trainings += 1
         if folder is not None and not folder.exists():
@@ -278,3 +318,7 @@ class Trainer:
             read(folder)
         self._models[key] = model
         return model
+
+
+def _known(rows: TrainingSet, inputs: Frame, part: Ints) -> Rows:
+    return Rows.of(inputs.take(part), rows.label[part], as_of=rows.as_of[part])

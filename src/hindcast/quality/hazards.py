@@ -205,6 +205,9 @@ def _balanced(whole: Ints, framing: Framing) -> Iterator[Finding]:
     repeats = [float((~fresh[framing.label == k]).mean()) for k in range(len(framing.classes))]
     most = int(np.argmax(repeats))
     others = max(r for k, r in enumerate(repeats) if k != most)
+    rest = max(n for k, n in enumerate(framing.counts) if k != most)
+    if framing.counts[most] > 1.1 * rest:  # nobody copies the class there is most of
+        return
     if repeats[most] > 0.2 and repeats[most] > 10 * max(others, 0.001):
         yield Finding(
             "HC010",

@@ -8,6 +8,7 @@ from hindcast.weak.comparison import Candidate, Comparison, Predictions, compare
 from hindcast.weak.declared import WeakLabels, WeakReport, weak_labels
 from hindcast.weak.end_model import EndModel, FittedEndModel, text_classifier
 from hindcast.weak.functions import ABSTAIN, LabellingFunction, labelling_function
+from hindcast.weak.library import FunctionLibrary, FunctionRecord, functions_in
 from hindcast.weak.lookups import lookup, sql_lookup
 from hindcast.weak.patterns import keyword, regex, threshold
 from hindcast.weak.privacy import Clearance, SealedRows
@@ -24,6 +25,8 @@ __all__ = [
     "EndModel",
     "Failure",
     "FittedEndModel",
+    "FunctionLibrary",
+    "FunctionRecord",
     "FunctionReport",
     "LabellingFunction",
     "Pair",
@@ -39,6 +42,7 @@ __all__ = [
     "column_votes",
     "compare",
     "crowd_votes",
+    "functions_in",
     "keyword",
     "labelling_function",
     "lookup",
