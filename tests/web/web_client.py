@@ -40,16 +40,19 @@ class Client:
         raw, _, query = path.partition("?")
         sent = {**self.headers, **{name.replace("_", "-"): value for name, value in (headers or {}).items()}}
         scope = {
-            "type": "http", "asgi": {"version": "3.0"}, "http_version": "1.1", "method": method, "scheme": "http",
+            "type": "http", "asgi": {"version": "3.0", "spec_version": "2.4"}, "http_version": "1.1",
+            "method": method, "scheme": "http",
             "path": unquote_to_bytes(raw).decode("utf-8", "replace"), "raw_path": raw.encode(),
             "query_string": query.encode(), "root_path": "", "server": ("server", 80), "client": ("client", 1),
             "headers": [(name.lower().encode(), value.encode("latin-1")) for name, value in sent.items()],
         }  # fmt: skip
-        waiting = list(parts)
+        waiting = list(parts) or [b""]
         said: list[Any] = []
 
         async def receive() -> dict[str, Any]:
-            part = waiting.pop(0) if waiting else b""
+            if not waiting:
+                await asyncio.Event().wait()  # the caller stays and says no more
+            part = waiting.pop(0)
             return {"type": "http.request", "body": part, "more_body": bool(waiting)}
 
         async def send(message: Any) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Awaitable, Callable, Mapping
+from secrets import token_hex
 from typing import Any, TypeVar
 
 from starlette.applications import Starlette
@@ -17,7 +18,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import FileResponse, Response
 from starlette.routing import Route
 
-from hindcast.errors import HindcastError, RequestError
+from hindcast.errors import HindcastError, RequestError, UnknownName
 from hindcast.labels.project import Project
 from hindcast.labels.tasks import Annotator
 from hindcast.serve.protocol import HttpError, decoded, encoded, error_of
@@ -45,6 +46,16 @@ MOST_HISTORY = 1_000
 MOST_DISPUTES = 200
 IMAGE = re.compile(r"[0-9a-f]{16,64}\.(png|jpg|gif|bmp|webp)")
 IMAGE_TYPES = {"jpg": "image/jpeg"}
+
+EXPORTS = {
+    "facts": ("csv", "jsonl", "parquet"),
+    "long": ("csv", "jsonl"),
+    "wide": ("csv",),
+    "label-studio": ("json",),
+    "doccano": ("jsonl",),
+    "prodigy": ("jsonl",),
+}
+"""What can be downloaded, and as which kinds of files."""
 
 _Body = TypeVar("_Body")
 _Handler = Callable[[Request, Annotator], Awaitable[Response]]
@@ -160,6 +171,28 @@ class _Face:
         _adjudicates(who)
         return _json(await run_in_threadpool(report_of, self.project))
 
+    async def export(self, request: Request, who: Annotator) -> Response:
+        _adjudicates(who)
+        name = request.query_params.get("format", "facts")
+        endings = EXPORTS.get(name)
+        if endings is None:
+            raise UnknownName("format", name[:50], EXPORTS)
+        ending = request.query_params.get("file", endings[0])
+        if ending not in endings:
+            raise UnknownName("kind of file", ending[:50], endings, f"format {name}")
+
+        def written() -> bytes:
+            path = self.project.folder / f".export-{token_hex(8)}.{ending}"
+            try:
+                self.project.export(path, name)
+                return path.read_bytes()
+            finally:
+                path.unlink(missing_ok=True)
+
+        body = await run_in_threadpool(written)
+        headers = _headers("application/octet-stream")
+        return Response(body, headers={**headers, "content-disposition": f'attachment; filename="{name}.{ending}"'})
+
     async def image(self, request: Request, who: Annotator) -> Response:
         name = request.path_params["name"]
         path = self.project.folder / "media" / name
@@ -203,6 +236,7 @@ def labelling_app(project: Project) -> Starlette:
         "adjudications": (face.adjudications, "POST"),
         "people": (face.people, "POST"),
         "report": (face.report, "GET"),
+        "export": (face.export, "GET"),
     }
     routes = [Route(f"/api/v1/{path}", face.known(handler), methods=[how]) for path, (handler, how) in calls.items()]
     routes.insert(0, Route("/api/v1/guideline", face.known(face.set_guideline), methods=["POST"]))

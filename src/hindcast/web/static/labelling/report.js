@@ -6,6 +6,11 @@ import { table, tiles } from "../components/table.js";
 import { figure, percent, seconds } from "./moments.js";
 
 const NAMES = { "percent agreement": "Two answers agree" };
+const EXPORTS = [
+  ["facts", "csv", "Labels, CSV"], ["facts", "jsonl", "Labels, JSON lines"], ["facts", "parquet", "Labels, Parquet"],
+  ["long", "csv", "All answers, CSV"], ["long", "jsonl", "All answers, JSON lines"], ["wide", "csv", "Answers by person, CSV"],
+  ["label-studio", "json", "Label Studio"], ["doccano", "jsonl", "doccano"], ["prodigy", "jsonl", "Prodigy"],
+];
 
 export class ReportView {
   wide = true;
@@ -21,9 +26,7 @@ export class ReportView {
       value === null ? "needs items with two answers" : low === null ? `on ${items} items` : `${spread(measure, low, high)}, ${items} items`,
     ]);
     return h("div", {},
-      h("div", { class: "asked" }, h("h1", {}, "Report"), h("div", { class: "row" },
-        button("Labels as CSV", () => this.#save("labels", "csv")), button("Answers as CSV", () => this.#save("answers", "csv")),
-        button("Everything as JSON lines", () => this.#save("answers", "jsonl"), { class: "quiet" }))),
+      h("div", { class: "asked" }, h("h1", {}, "Report"), this.#exports()),
       tiles([
         ["Items done", percent(progress.share), `${progress.done} of ${progress.items}`],
         ["Answers", String(progress.answers), `${progress.wanted} still wanted`],
@@ -85,11 +88,16 @@ export class ReportView {
       h("p", { class: "row" }, h("button", { class: "primary" }, "Make a link"))), done], { focus: name });
   }
 
-  async #save(what, format) {
+  #exports() {
+    const pick = h("select", { "aria-label": "What to download" }, EXPORTS.map(([format, file, name]) => h("option", { value: `${format}.${file}` }, name)));
+    return h("div", { class: "row exports" }, pick, button("Download", () => this.#save(...pick.value.split("."))));
+  }
+
+  async #save(format, file) {
     try {
-      const { blob, name } = await this.#session.api.blob("export", { what, format });
+      const { blob, name } = await this.#session.api.blob("export", { format, file });
       const address = URL.createObjectURL(blob);
-      const link = h("a", { href: address, download: name || `${what}.${format}` });
+      const link = h("a", { href: address, download: name || `${format}.${file}` });
       document.body.append(link);
       link.click();
       link.remove();
