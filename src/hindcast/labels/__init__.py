@@ -4,11 +4,13 @@ from hindcast.labels.adjudication import Dispute
 from hindcast.labels.agreement import Agreement, fleiss_kappa, percent_agreement
 from hindcast.labels.annotators import AnnotatorReport, annotator_report
 from hindcast.labels.answers import Answers, Truth
+from hindcast.labels.attribution import Attribution, attribute
 from hindcast.labels.cohen import cohen_kappa
 from hindcast.labels.copying import CopyingPair, copying_pairs
 from hindcast.labels.decisions import Decision, Labels
 from hindcast.labels.delay import DelayCurve, delay_curve, delay_curves, spine_delay_curve
 from hindcast.labels.events import Event
+from hindcast.labels.formats import FORMATS
 from hindcast.labels.guideline import Guideline
 from hindcast.labels.horizon import (
     HorizonAccuracy,
@@ -19,10 +21,13 @@ from hindcast.labels.horizon import (
     known_weights,
     undelayed_probability,
 )
+from hindcast.labels.implicit import ImplicitLabels, click_labels, examination, position_weights
+from hindcast.labels.imported import Imported
 from hindcast.labels.intake import Added, Refused
 from hindcast.labels.items import items_of
 from hindcast.labels.krippendorff import krippendorff_alpha
 from hindcast.labels.lineage import Lineage, Step
+from hindcast.labels.negatives import Negatives, sample_negatives
 from hindcast.labels.progress import AnnotatorProgress, Progress
 from hindcast.labels.project import Project
 from hindcast.labels.state import Judgement, Settings
@@ -30,6 +35,7 @@ from hindcast.labels.tasks import Annotator, Item, Task
 from hindcast.labels.truth import TRUTH_METHODS, infer_truth
 
 __all__ = [
+    "FORMATS",
     "TRUTH_METHODS",
     "Added",
     "Agreement",
@@ -37,6 +43,7 @@ __all__ = [
     "AnnotatorProgress",
     "AnnotatorReport",
     "Answers",
+    "Attribution",
     "CopyingPair",
     "Decision",
     "DelayCurve",
@@ -45,10 +52,13 @@ __all__ = [
     "Guideline",
     "HorizonAccuracy",
     "HorizonCost",
+    "ImplicitLabels",
+    "Imported",
     "Item",
     "Judgement",
     "Labels",
     "Lineage",
+    "Negatives",
     "Progress",
     "Project",
     "Refused",
@@ -57,10 +67,13 @@ __all__ = [
     "Task",
     "Truth",
     "annotator_report",
+    "attribute",
+    "click_labels",
     "cohen_kappa",
     "copying_pairs",
     "delay_curve",
     "delay_curves",
+    "examination",
     "fake_negative_weights",
     "fleiss_kappa",
     "horizon_accuracy",
@@ -70,6 +83,8 @@ __all__ = [
     "known_weights",
     "krippendorff_alpha",
     "percent_agreement",
+    "position_weights",
+    "sample_negatives",
     "spine_delay_curve",
     "undelayed_probability",
 ]

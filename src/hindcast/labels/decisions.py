@@ -9,7 +9,7 @@ from hindcast.errors import ConfigError
 from hindcast.labels.book import Book
 from hindcast.labels.state import ItemState
 
-__all__ = ["Decision", "Labels", "labels", "voted"]
+__all__ = ["Decision", "Labels", "labels", "settled", "voted"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,9 +81,9 @@ def labels(book: Book, method: str, *, unfinished: bool) -> Labels:
         raise ConfigError(f"method is one of {', '.join(TRUTH_METHODS)}, got {method!r}.")
     with book.lock:
         state = book.state
-        settled = {item: _settled(one) for item, one in state.items.items()}
-        known = {item: one.label for item, one in settled.items() if one is not None and one.label is not None}
-        asked = {item for item, one in state.items.items() if settled[item] is None and (unfinished or one.done)}
+        fixed = {item: settled(one) for item, one in state.items.items()}
+        known = {item: one.label for item, one in fixed.items() if one is not None and one.label is not None}
+        asked = {item for item, one in state.items.items() if fixed[item] is None and (unfinished or one.done)}
         found = {item: voted(state.items[item]) for item in asked}
         answers = book.answers()
         settings = book.settings
@@ -110,11 +110,11 @@ def labels(book: Book, method: str, *, unfinished: bool) -> Labels:
                     vote.answers,
                     vote.guideline,
                 )
-    both = ((settled[item] or found.get(item)) for item in settled)
+    both = ((fixed[item] or found.get(item)) for item in fixed)
     decided = tuple(one for one in both if one is not None)
-    left = len(settled) - len(decided)
+    left = len(fixed) - len(decided)
     if left:
-        notes.append(f"{left} of {len(settled)} items of {settings.name!r} have no answers that make a label yet.")
+        notes.append(f"{left} of {len(fixed)} items of {settings.name!r} have no answers that make a label yet.")
     return Labels(decided, chosen, tuple(notes))
 
 
@@ -139,7 +139,7 @@ def voted(state: ItemState) -> Decision | None:
     )
 
 
-def _settled(state: ItemState) -> Decision | None:
+def settled(state: ItemState) -> Decision | None:
     """What needs no inference: an adjudicator's decision, or a known answer."""
     verdict, answers = state.verdict, len([one for one in state.counted() if one.label is not None])
     if verdict is not None:

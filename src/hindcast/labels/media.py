@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from hindcast.errors import DataError
 from hindcast.journal import make_folder, replace_file
 from hindcast.values import digest
 
-__all__ = ["image_type", "keep_image"]
+if TYPE_CHECKING:
+    from hindcast.labels.book import Book
+    from hindcast.labels.tasks import Item
+
+__all__ = ["beside", "image_type", "keep_image"]
 
 _LARGEST = 64 << 20
 _TYPES = (
@@ -65,3 +71,10 @@ def keep_image(folder: Path, content: str | Path | bytes) -> str:
     if not (folder / name).exists():
         replace_file(folder / name, data)
     return name
+
+
+def beside(book: Book, item: Item, path: Path) -> Any:
+    """The content of an item for a file at `path`: of an image, where it lies as seen from there."""
+    if book.settings.kind != "image":
+        return item.content
+    return Path(os.path.relpath(book.folder / "media" / item.content, path.absolute().parent)).as_posix()

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, get_args
 
 from hindcast.clock import Clock
 from hindcast.errors import ConfigError
-from hindcast.labels import adjudication, decisions, intake, labelling, lineage, progress
+from hindcast.labels import adjudication, decisions, facts, formats, intake, labelling, lineage, progress
 from hindcast.labels.book import Book
 from hindcast.labels.creation import check_format, check_settings, make_project
 from hindcast.labels.guideline import Guideline, keep_guideline, read_guideline
@@ -22,8 +22,9 @@ from hindcast.values import Duration
 if TYPE_CHECKING:
     from hindcast.labels.adjudication import Dispute
     from hindcast.labels.answers import Answers
-    from hindcast.labels.decisions import Labels
+    from hindcast.labels.decisions import Decision, Labels
     from hindcast.labels.events import Event
+    from hindcast.labels.imported import Imported
     from hindcast.labels.intake import Added
     from hindcast.labels.lineage import Lineage
     from hindcast.labels.progress import Progress
@@ -423,6 +424,56 @@ class Project:
     def lineage(self, item_id: str) -> Lineage:
         """Everything that happened to an item: who, when, under which guideline, what was undone, who decided."""
         return lineage.lineage(self._book, item_id)
+
+    def facts(self, method: str = "dawid-skene") -> list[Decision]:
+        """Every label that was ever decided, and every correction, in the order in which they became known.
+
+        See :func:`hindcast.labels.facts.label_facts`; ``export(path)`` writes them for a table of facts.
+        """
+        return facts.label_facts(self._book, method)
+
+    # ---- files ------------------------------------------------------------------------------------------
+
+    def export(self, path: Path | str, format: str = "facts", *, method: str = "dawid-skene") -> int:
+        """Write the labels to a file, whole or not at all; the number of rows, lines or tasks.
+
+        ============  ===================  ======================================================================
+        format        file                 holds
+        ============  ===================  ======================================================================
+        facts         .parquet .jsonl .csv  labels as facts with their known times, corrections too (:meth:`facts`)
+        long          .csv .jsonl          a row per answer, skip, doubt and decision that stands, with the content
+        wide          .csv                 a row per item, a column per annotator
+        label-studio  .json                tasks with annotations, as Label Studio exports them
+        doccano       .jsonl               a line per item with its label
+        prodigy       .jsonl               a line per answer, as choices
+        ============  ===================  ======================================================================
+
+        Parameters
+        ----------
+        path : path
+        format : str
+        method : str
+            How labels are made of answers, for ``facts`` and ``doccano``; see :meth:`labels`.
+        """
+        return formats.export(self._book, Path(path), format, method)
+
+    def import_(self, path: Path | str, format: str, *, annotator: str | None = None) -> Imported:
+        """Take in items, answers and decisions from a file of :meth:`export`'s formats; the same file again is nothing.
+
+        Parameters
+        ----------
+        path : path
+        format : str
+            Of ``facts`` the last label of each item comes in, as a decision.
+        annotator : str, optional
+            Whose answers they are where the file does not say.
+
+        Raises
+        ------
+        DataError
+            For the first row that does not fit, by file, row and field. Then nothing was imported.
+        """
+        return formats.import_(self._book, Path(path), format, annotator)
 
 
 def _hash(token: str) -> str:
