@@ -278,7 +278,7 @@ def spine_delay_curve(
     A row whose outcome came without a label (a null outcome) is one that will never have a label, from that moment on.
     """
     answered = np.where(spine.label_known < NEVER, NEVER, spine.answered)
-    moments = {"known": spine.label_known, "never": answered}
+    moments: dict[str, Any] = {"known": spine.label_known, "never": answered}
     now = _end(spine) if moment_us(now, what="now") >= NEVER else now
     if by is None:
         return delay_curve(spine.as_of, now=now, level=level, interval=interval, **moments)
@@ -290,7 +290,8 @@ def spine_delay_curve(
             now=now,
             level=level,
             interval=interval,
-            **{key: values[here] for key, values in moments.items()},
+            known=spine.label_known[here],
+            never=answered[here],
         )
         for at, name in enumerate(every)
         for here in [codes == (at if at < len(names) else -1)]
@@ -313,7 +314,7 @@ def delay_curves(
     from hindcast.sampling import strata_of
 
     parts = strata_of(groups)
-    columns: dict[str, Ints] = {"asked": moments_of(asked, "asked"), "known": moments_of(known, "known")}
+    columns: dict[str, Any] = {"asked": moments_of(asked, "asked"), "known": moments_of(known, "known")}
     for name in ("never", "entered"):
         if options.get(name) is not None:
             columns[name] = moments_of(options.pop(name), name)
@@ -415,7 +416,7 @@ def _incidence(labelled: Ints, ended: Ints, risk: Ints) -> tuple[Floats, Floats,
     c0, c1, c2 = (np.cumsum(hazard * f**power) for power in (0, 1, 2))
     e0, e1 = (np.cumsum(cross * f**power) for power in (0, 1))
     variance = f**2 * c0 - 2 * f * c1 + c2 + np.cumsum(before**2 * own * (n - own) / n**3) - 2 * (f * e0 - e1)
-    return np.minimum(f, 1.0), np.maximum(variance, 0.0), waiting
+    return np.asarray(np.minimum(f, 1.0)), np.asarray(np.maximum(variance, 0.0)), np.asarray(waiting)
 
 
 def moments_of(values: Any, what: str) -> Ints:

@@ -167,7 +167,7 @@ def horizon_costs(
             ],
             axis=1,
         ).astype(np.float64)
-        sums = np.stack([np.bincount(code, weights=column) for column in columns.T], axis=1)
+        sums: Floats = np.stack([np.bincount(code, weights=c) for c in columns.T], axis=1).astype(np.float64)
         n = len(y)
 
         def told(read: Callable[[Floats], Floats], sums: Floats = sums, n: int = n) -> Estimate:
@@ -480,7 +480,8 @@ def _jackknife(sums: Floats, read: Callable[[Floats], Floats], level: float, n: 
 
 
 def _ratio(part: Floats, whole: Floats) -> Floats:
-    return np.divide(part, whole, out=np.full(part.shape, np.nan), where=whole > 0)
+    result: Floats = np.divide(part, whole, out=np.full(part.shape, np.nan), where=whole > 0)
+    return result
 
 
 def _ages(horizons: Sequence[Duration]) -> list[int]:
