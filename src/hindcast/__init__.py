@@ -11,6 +11,9 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from hindcast.adapt import every, on_decay, on_drift, on_volume
     from hindcast.assemble import open_system
+    from hindcast.augment import augment_text
+    from hindcast.balance import class_weights, cost_weights, oversample, smote, tomek_links, undersample
+    from hindcast.balance.focal import FocalLoss as focal
     from hindcast.columns import Column, Frame
     from hindcast.errors import HindcastError
     from hindcast.evaluate import (
@@ -51,13 +54,16 @@ if TYPE_CHECKING:
     from hindcast.features.logged import logged
     from hindcast.features.noted import feature
     from hindcast.metrics import Goal
-    from hindcast.models import last_label, random, rule, zero_rule
+    from hindcast.models import last_label, random, rule, trained, zero_rule
     from hindcast.models.lightgbm import LightGBM as lightgbm
     from hindcast.models.logistic import Logistic as logistic
+    from hindcast.quality import scope
+    from hindcast.sampling import recent_rows, sample_rows, stratified_rows, weighted_rows
     from hindcast.system import Monitoring, System, Training, load_system
     from hindcast.trainset import Binary, outcome
     from hindcast.trial import canary, shadow
     from hindcast.values import local_hour, local_weekday
+    from hindcast.weak import labelling_function, weak_labels
 
 __all__ = [
     "Binary",
@@ -71,10 +77,13 @@ __all__ = [
     "Training",
     "after",
     "aggregate",
+    "augment_text",
     "beats_baselines",
     "before",
     "calibrated",
     "canary",
+    "class_weights",
+    "cost_weights",
     "decayed",
     "decreasing",
     "degree",
@@ -82,11 +91,13 @@ __all__ = [
     "every",
     "feature",
     "files",
+    "focal",
     "frame",
     "fresh",
     "holds",
     "increasing",
     "invariant",
+    "labelling_function",
     "last_full",
     "last_label",
     "last_n",
@@ -106,20 +117,31 @@ __all__ = [
     "on_volume",
     "open_system",
     "outcome",
+    "oversample",
     "present",
     "quantile",
     "random",
     "rate",
+    "recent_rows",
     "request",
     "rule",
+    "sample_rows",
+    "scope",
     "session",
     "shadow",
     "shared_neighbours",
     "size",
     "slice_floor",
+    "smote",
+    "stratified_rows",
     "to_date",
+    "tomek_links",
     "top",
+    "trained",
+    "undersample",
+    "weak_labels",
     "weighted_mean",
+    "weighted_rows",
     "window",
     "zero_rule",
 ]
@@ -129,6 +151,8 @@ __version__ = "0.1.0"
 _ROOMS: dict[str, tuple[str, ...]] = {
     "hindcast.adapt": ("every", "on_decay", "on_drift", "on_volume"),
     "hindcast.assemble": ("open_system",),
+    "hindcast.augment": ("augment_text",),
+    "hindcast.balance": ("class_weights", "cost_weights", "oversample", "smote", "tomek_links", "undersample"),
     "hindcast.columns": ("Column", "Frame"),
     "hindcast.errors": ("HindcastError",),
     "hindcast.evaluate": (
@@ -169,13 +193,17 @@ _ROOMS: dict[str, tuple[str, ...]] = {
         "window",
     ),
     "hindcast.metrics": ("Goal",),
-    "hindcast.models": ("last_label", "random", "rule", "zero_rule"),
+    "hindcast.models": ("last_label", "random", "rule", "trained", "zero_rule"),
+    "hindcast.quality": ("scope",),
+    "hindcast.sampling": ("recent_rows", "sample_rows", "stratified_rows", "weighted_rows"),
     "hindcast.system": ("Monitoring", "System", "Training", "load_system"),
     "hindcast.trainset": ("Binary", "outcome"),
     "hindcast.trial": ("canary", "shadow"),
     "hindcast.values": ("local_hour", "local_weekday"),
+    "hindcast.weak": ("labelling_function", "weak_labels"),
 }
 _EXPORTS = {name: (room, name) for room, names in _ROOMS.items() for name in names} | {
+    "focal": ("hindcast.balance.focal", "FocalLoss"),
     "lightgbm": ("hindcast.models.lightgbm", "LightGBM"),
     "logistic": ("hindcast.models.logistic", "Logistic"),
 }
