@@ -21,10 +21,10 @@ from hindcast.active import BudgetCurve, budget_curve
 
 DATA = Path(os.environ["HINDCAST_DATA"])
 RESULTS = Path(__file__).parent / "results" / "active.json"
-STRATEGIES = ["margin", "entropy", "vote_entropy", "cluster", "k_centre", "badge"]
+STRATEGIES = ["margin", "entropy", "vote_entropy", "mixed", "k_centre", "badge"]
 BUDGETS = [250, 500, 750, 1000, 1500, 2000]
 REPEATS = 5
-ROWS = 8_000
+ROWS = 6_000
 
 
 def encoded(texts: list[str]) -> Any:
