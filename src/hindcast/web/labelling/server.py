@@ -71,9 +71,16 @@ def run(
             said.append("others reach this address, and nothing is encrypted: put a proxy that speaks TLS in front")
         logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
 
-        async def serve() -> None:
+        async def tell() -> None:
+            """Say where, once signals are heeded."""
+            while not server.started and not server.should_exit:
+                await asyncio.sleep(0.01)
             print("\n".join(said), file=stream, flush=True)
+
+        async def serve() -> None:
+            telling = asyncio.create_task(tell())
             await server.serve(sockets=[listening])
+            await telling
 
         with quiet_signals(), asyncio.Runner(loop_factory=event_loop()) as runner:
             runner.run(serve())
