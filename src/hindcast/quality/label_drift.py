@@ -14,7 +14,7 @@ from hindcast.metrics import wilson
 from hindcast.quality.suspects import Suspects
 from hindcast.values import Duration, Floats, Ints, duration_us, iso
 
-__all__ = ["LabelDrift", "label_drift"]
+__all__ = ["LabelDrift", "find_label_drift"]
 
 _MOST_PERIODS = 100_000
 DRAWS = 2_000
@@ -104,15 +104,15 @@ class LabelDrift:
                 f"; {self.before[0]:.1%} before {iso(int(self.start[self.change]))}, {self.after[0]:.1%} from then on "
                 f"(p {self.p_value:.2g})"
             )
-        for t in np.argsort(-np.abs(self.z), kind="stable")[:5].tolist():
-            if abs(self.z[t]) >= 3:
-                lines.append(
-                    f"  {iso(int(self.start[t]))}  {self.rate[t]:.1%} (usual {self.expected[t]:.1%}, z {self.z[t]:+.1f})"
-                )
+        lines += [
+            f"  {iso(int(self.start[t]))}  {self.rate[t]:.1%} (usual {self.expected[t]:.1%}, z {self.z[t]:+.1f})"
+            for t in np.argsort(-np.abs(self.z), kind="stable")[:5].tolist()
+            if abs(self.z[t]) >= 3
+        ]
         return "\n".join([*lines, *(f"note: {note}" for note in self.notes)])
 
 
-def label_drift(
+def find_label_drift(
     at: Any,
     label: Any,
     *,
@@ -154,7 +154,7 @@ def label_drift(
     >>> day = 86_400_000_000
     >>> at = np.repeat(np.arange(60) * day, 50)
     >>> share = np.where(np.arange(3000) < 1500, 10, 20)  # in a hundred, doubled from day 30 on
-    >>> found = label_drift(at, (np.arange(3000) * 37 % 100 < share).astype(int))
+    >>> found = find_label_drift(at, (np.arange(3000) * 37 % 100 < share).astype(int))
     >>> found.change, [round(float(r), 1) for r in (found.before[0], found.after[0])], found.p_value < 0.01
     (30, [0.1, 0.2], True)
     """
@@ -163,7 +163,7 @@ def label_drift(
     if len(moments) != len(codes):
         raise DataError(f"{len(moments)} moments came with {len(codes)} labels; give one per row.")
     if draws < 1:
-        raise ConfigError(f"label_drift needs draws >= 1, got {draws}.")
+        raise ConfigError(f"find_label_drift needs draws >= 1, got {draws}.")
     length = duration_us(period, what="period")
     if length < 1:
         raise ConfigError("period: a period lasts longer than nothing.")
@@ -180,7 +180,7 @@ def label_drift(
     row_period[rows] = inverse
     t = len(distinct)
     n = np.bincount(inverse, minlength=t).astype(np.float64)
-    hits = np.bincount(inverse, weights=(codes[rows] == code).astype(np.float64), minlength=t)
+    hits = np.bincount(inverse, weights=(codes[rows] == code), minlength=t).astype(np.float64)
     notes = [f"{len(codes) - len(rows):,} rows have no label."] if len(rows) < len(codes) else []
     expected = _seasonal(distinct, n, hits, cycle // length if cycle else 1, notes)
     variance = np.maximum(n * expected * (1.0 - expected), 1e-9)
@@ -229,7 +229,7 @@ def _moments(at: Any) -> Ints:
 def _positive(classes: tuple[Any, ...], positive: Any) -> int:
     if positive is not None:
         if positive not in classes:
-            raise UnknownName("class", str(positive), map(str, classes), where="label_drift")
+            raise UnknownName("class", str(positive), map(str, classes), where="find_label_drift")
         return classes.index(positive)
     if len(classes) > 2:
         raise ConfigError(f"{len(classes)} classes: say whose rate is watched, positive=...")
@@ -240,7 +240,7 @@ def _positive(classes: tuple[Any, ...], positive: Any) -> int:
 
 
 def _seasonal(period: Ints, n: Floats, hits: Floats, phases: int, notes: list[str]) -> Floats:
-    """The rate each period would have by its place in the season, times the season's ups and downs alone."""
+    """The rate each period would have by its place in the season alone, shape (periods,)."""
     overall = hits.sum() / max(n.sum(), 1.0)
     if phases <= 1 or not len(period):
         return np.full(len(period), overall)
@@ -280,9 +280,7 @@ def _related(z: Floats, change: int, notes: list[str]) -> None:
     flat = np.concatenate([z[:change] - z[:change].mean(), z[change:] - z[change:].mean()])
     both = float(np.square(flat).sum())
     if both > 0 and float((flat[1:] * flat[:-1]).sum()) / both > 0.3:
-        notes.append(
-            "neighbouring periods are alike beyond the change: the rate wanders, and the p-value is too small."
-        )
+        notes.append("neighbouring periods are alike beyond the change: the rate wanders, the p-value is too small.")
 
 
 def _rate(hits: float, n: float) -> tuple[float, float, float]:

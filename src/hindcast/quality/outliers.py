@@ -12,13 +12,13 @@ from hindcast.quality.suspects import Suspects
 from hindcast.semi.learner import one_thread
 from hindcast.values import Floats
 
-__all__ = ["outliers"]
+__all__ = ["find_outliers"]
 
 _METHODS = ("robust", "neighbours", "forest")
 _MOST_NEIGHBOURS = 50_000
 
 
-def outliers(
+def find_outliers(
     rows: Any,
     method: Literal["robust", "neighbours", "forest"] = "robust",
     *,
@@ -64,15 +64,15 @@ def outliers(
     Examples
     --------
     >>> ages = Frame.of({"age": [31.0, 35.0, 29.0, 33.0, 30.0, 34.0, 32.0, 340.0]})
-    >>> outliers(ages, share=0.5).reason
+    >>> find_outliers(ages, share=0.5).reason
     ('age is 340, far above the median 32.5',)
     """
     if method not in _METHODS:
-        raise UnknownName("method", str(method), _METHODS, where="outliers")
+        raise UnknownName("method", str(method), _METHODS, where="find_outliers")
     if not 0.0 < share <= 1.0:
         raise ConfigError(f"share is above 0 and at most 1, got {share!r}.")
     if neighbours < 1:
-        raise ConfigError(f"outliers needs neighbours >= 1, got {neighbours}.")
+        raise ConfigError(f"find_outliers needs neighbours >= 1, got {neighbours}.")
     values, names, notes = _numbers(rows)
     n, d = values.shape
     if n < 3 or d == 0:
