@@ -25,8 +25,6 @@ import pyarrow.parquet as pq
 
 from hindcast.weak import (
     EndModel,
-    LabelModel,
-    MajorityVote,
     Predictions,
     Votes,
     analyse,
@@ -37,6 +35,8 @@ from hindcast.weak import (
     labelling_function,
     regex,
 )
+from hindcast.weak.label_model import LabelModel
+from hindcast.weak.vote import MajorityVote
 
 HAM, SPAM = 0, 1
 DRAWS = 20

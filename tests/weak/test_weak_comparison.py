@@ -84,6 +84,14 @@ def test_of_equals_the_simpler_is_chosen_and_doubt_is_told():
     assert any("too few" in note for note in found.notes)
 
 
+def test_of_equal_scores_the_nearer_to_the_truth_is_chosen():
+    truth = [0, 1] * 20
+    sure, unsure, wrong = one_hot(truth, 2), 0.6 * one_hot(truth, 2) + 0.2, one_hot([1, 1] * 20, 2)
+    found = compare(Predictions({"wrong": wrong, "unsure": unsure, "sure": sure}, truth, (0, 1)))
+    assert found.chosen == "sure"
+    assert "'unsure' scored the same" in found.reason
+
+
 def test_intervals_of_differences_hold_their_level():
     inside = 0
     for seed in range(150):

@@ -35,7 +35,7 @@ class Predictions:
     Parameters
     ----------
     probability : mapping of candidate to array of shape (n, K)
-        From the simplest candidate to the most involved: of equals the first is chosen.
+        From the simplest candidate to the most involved: of those that are equal in all respects the first is chosen.
     truth : sequence, shape (n,)
         Classes; None where it is not known.
     classes : tuple of K
@@ -111,6 +111,9 @@ def compare(
 ) -> Comparison:
     """Choose among candidates on validation rows, and say how the choice does on held-out ones.
 
+    The best score on validation rows is chosen. Of equal scores (which a hundred rows often give) the one whose
+    probabilities are nearer to the truth there by Brier's score, a finer measure; of these the first.
+
     Where classes are equally probable (a tied vote, a row nobody voted on) a candidate counts as one that picks among
     them at random, on average: no candidate gains by the order of the classes.
 
@@ -149,7 +152,8 @@ def compare(
     if not judged.n:
         raise DataError("no validation row has a known truth; label some rows by hand to choose by.")
     best = max(judged.points)
-    chosen = next(place for place, point in enumerate(judged.points) if point == best)
+    level_best = [place for place, point in enumerate(judged.points) if point >= best - 1e-12]
+    chosen = min(level_best, key=lambda place: (round(judged.briers[place], 12), place))
     candidates = tuple(
         Candidate(name, judged.estimate(j), Estimate(_NAN) if proven is None else proven.estimate(j))
         for j, name in enumerate(names)
@@ -162,6 +166,9 @@ def compare(
     if judged.n < _FEW:
         notes.append(f"{judged.n} validation rows are too few to choose by; label {_FEW} or more.")
     reason = f"use {names[chosen]!r}: {metric} {best:.1%} on {judged.n} validation rows, the best of {len(names)}"
+    if len(level_best) > 1:
+        equals = ", ".join(repr(names[place]) for place in level_best if place != chosen)
+        reason += f"; {equals} scored the same, with probabilities no nearer to the truth"
     return Comparison(
         metric, candidates, names[chosen], reason, gains, _verdict(names, chosen, metric, proven), tuple(notes)
     )
@@ -198,6 +205,9 @@ class _Judged:
         decided = [_decided(p, n, k, name)[known] for name, p in given.probability.items()]
         cells = np.concatenate([truth[known][:, None].astype(np.float64), *decided], axis=1)
         patterns, counts = np.unique(cells, axis=0, return_counts=True)
+        hit = np.eye(k)[truth[known]]
+        believed = [np.asarray(p, dtype=np.float64)[known] for p in given.probability.values()]
+        self.briers = [float(((p - hit) ** 2).sum(axis=1).mean()) if self.n else _NAN for p in believed]
         self.points = [_NAN] * len(decided)
         self._draws = np.full((draws, len(decided)), _NAN)
         if self.n:
