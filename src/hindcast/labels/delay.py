@@ -20,7 +20,19 @@ import numpy as np
 from hindcast.errors import ConfigError, DataError
 from hindcast.metrics import Estimate
 from hindcast.trainset import Spine
-from hindcast.values import NEVER, Bools, Duration, Floats, Ints, Moment, duration_text, duration_us, moment_us
+from hindcast.values import (
+    DAY_US,
+    HOUR_US,
+    NEVER,
+    Bools,
+    Duration,
+    Floats,
+    Ints,
+    Moment,
+    duration_text,
+    duration_us,
+    moment_us,
+)
 
 __all__ = ["DelayCurve", "delay_curve", "delay_curves", "spine_delay_curve"]
 
@@ -123,7 +135,7 @@ class DelayCurve:
         quantiles = {}
         for share in (0.5, 0.9, 0.95, 0.99):
             at = self.quantile(share).value
-            quantiles[f"{share:g}"] = None if math.isnan(at) else duration_text(int(at))
+            quantiles[f"{share:g}"] = None if math.isnan(at) else _about(int(at))
         return {
             "rows": self.n,
             "labelled": self.labelled,
@@ -168,7 +180,7 @@ class DelayCurve:
         for share in (0.5, 0.9, 0.99):
             at = self.quantile(share).value
             if not math.isnan(at):
-                text = f"{share:.0%} by {duration_text(int(at)) if at % 1_000_000 == 0 else f'{at / 3.6e9:.3g} h'}"
+                text = f"{share:.0%} by {_about(int(at))}"
                 marks.append({"x": at / 3.6e9, "y": share, "text": text, "showarrow": True, "ax": 40, "ay": 20})
         layout = {
             "title": {"text": title},
@@ -363,7 +375,7 @@ def _curve(start: Ints, end: Ints, gone: Ints, since: Ints, now: int, level: flo
     elif len(start) and known[-1] < 0.99:
         share = 1 - known[-1]
         notes.append(
-            f"{share:.1%} of labels have not come by the greatest age watched, {duration_text(longest)}: nothing says "
+            f"{share:.1%} of labels have not come by the greatest age watched, {_about(longest)}: nothing says "
             "whether they ever will"
             if waiting[-1] > 1e-9
             else f"{share:.1%} of rows never get a label"
@@ -449,6 +461,14 @@ def moments_of(values: Any, what: str) -> Ints:
         except ConfigError as error:
             raise DataError(str(error), row=row + 1, column=what) from None
     return np.minimum(result, NEVER)
+
+
+def _about(us: int) -> str:
+    """A duration for people, rounded up to a unit that is a small part of it."""
+    for unit, least in ((HOUR_US, 4 * DAY_US), (HOUR_US // 60, 2 * HOUR_US), (1_000_000, 120_000_000)):
+        if us >= least:
+            return duration_text(-(-us // unit) * unit)
+    return duration_text(us)
 
 
 def _age_us(age: Any) -> int:

@@ -100,8 +100,8 @@ def sample_negatives(
     Notes
     -----
     Candidates are drawn for all positives at once, and those that are not allowed drawn again; what is left after 30
-    rounds is drawn from its own list. O(n draws) and little more, unless groups took most items. Negatives that somebody
-    would have liked and never saw are among them: hard ones most of all.
+    rounds is drawn from its own list. O(n draws) and little more, unless groups took most items. Negatives that
+    somebody would have liked and never saw are among them: hard ones most of all.
 
     Examples
     --------
@@ -218,7 +218,7 @@ class _World:
     def there(self, positive: Ints, item: Ints) -> Bools:
         """Whether each item existed at the moment of each positive."""
         at = self.at[positive]
-        return (self.since[item] <= at) & (at < self.until[item])
+        return np.asarray((self.since[item] <= at) & (at < self.until[item]))
 
     def total(self, took: _Taken) -> Floats:
         """For each positive the load of all items that may be drawn for it."""
@@ -229,7 +229,7 @@ class _World:
         total = came[np.searchsorted(self.since[born], self.at, side="right")]
         total = total - left[np.searchsorted(self.until[gone], self.at, side="right")]
         if not n:
-            return total
+            return np.asarray(total)
         owner, item = np.divmod(took.pairs, max(size, 1))
         bounds = np.searchsorted(owner, np.arange(int(took.group.max()) + 2))
         order = np.argsort(took.group, kind="stable")

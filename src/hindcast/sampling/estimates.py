@@ -64,7 +64,7 @@ class SampleEstimate(Estimate):
 
     def __str__(self) -> str:
         if math.isnan(self.low):
-            return f"{self.value:.4g} (no interval{': ' if self.notes else ''}{'; '.join(self.notes)})"
+            return f"{self.value:.4g} ({'; '.join(self.notes) or 'no interval'})"
         return f"{self.value:.4g} [{self.low:.4g}, {self.high:.4g}]"
 
 
