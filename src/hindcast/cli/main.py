@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from hindcast import __version__
+from hindcast.cli.grouping import Group
+from hindcast.cli.label import label
 
 if TYPE_CHECKING:
     from hindcast.assemble import Assembly
@@ -61,35 +63,7 @@ def _run(argv: Sequence[str] | None) -> int:
         return BUG
 
 
-class _Command(click.Command):
-    """A command whose help ends with an example, set as it is typed."""
-
-    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        if self.epilog:
-            with formatter.section("Example"):
-                for line in self.epilog.strip().splitlines():
-                    formatter.write(f"{'':>{formatter.current_indent}}{line}\n")
-
-
-class _Group(click.Group):
-    """Commands in the order of a first day, unknown ones answered with close matches."""
-
-    command_class = _Command
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        return list(self.commands)
-
-    def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:
-        from difflib import get_close_matches
-
-        if args and self.get_command(ctx, args[0]) is None and not args[0].startswith("-"):
-            close = get_close_matches(args[0], self.commands, n=1)
-            hint = f" Did you mean {close[0]!r}?" if close else ""
-            ctx.fail(f"no command {args[0]!r}.{hint} Known: {', '.join(self.commands)}.")
-        return super().resolve_command(ctx, args)
-
-
-@click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.group(cls=Group, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(__version__, message="hindcast %(version)s")
 @click.option("-q", "--quiet", is_flag=True, help="No progress; results only.")
 @click.pass_context
@@ -443,6 +417,11 @@ def features(
     else:
         print_json(found.describe()) if as_json else print_features(found)
     return 0
+
+
+# ---- labelling ------------------------------------------------------------------------------------------
+
+commands.add_command(label)
 
 
 def _clock(assembly: Assembly, clock_from: str | None) -> Any:

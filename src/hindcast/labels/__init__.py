@@ -30,6 +30,7 @@ from hindcast.labels.lineage import Lineage, Step
 from hindcast.labels.negatives import Negatives, sample_negatives
 from hindcast.labels.progress import AnnotatorProgress, Progress
 from hindcast.labels.project import Project
+from hindcast.labels.report import ProjectReport
 from hindcast.labels.state import Judgement, Settings
 from hindcast.labels.tasks import Annotator, Item, Task
 from hindcast.labels.truth import TRUTH_METHODS, infer_truth
@@ -61,6 +62,7 @@ __all__ = [
     "Negatives",
     "Progress",
     "Project",
+    "ProjectReport",
     "Refused",
     "Settings",
     "Step",

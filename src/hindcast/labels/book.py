@@ -103,6 +103,14 @@ class Book:
             )
         return event
 
+    def known(self) -> dict[str, str]:
+        """The label of each item that needs no inference: decided, or a control item."""
+        return {
+            item: label
+            for item, one in self.state.items.items()
+            if (label := one.item.gold if one.verdict is None else one.verdict.label) is not None
+        }
+
     def answers(self, *, surplus: bool = False, gold: bool = True) -> Answers:
         """What annotators say now, one row per annotator and item; see :meth:`hindcast.labels.Project.answers`."""
         from hindcast.labels.answers import Answers

@@ -82,7 +82,7 @@ def labels(book: Book, method: str, *, unfinished: bool) -> Labels:
     with book.lock:
         state = book.state
         fixed = {item: settled(one) for item, one in state.items.items()}
-        known = {item: one.label for item, one in fixed.items() if one is not None and one.label is not None}
+        known = book.known()
         asked = {item for item, one in state.items.items() if fixed[item] is None and (unfinished or one.done)}
         found = {item: voted(state.items[item]) for item in asked}
         answers = book.answers()

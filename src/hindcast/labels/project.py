@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, get_args
 
 from hindcast.clock import Clock
 from hindcast.errors import ConfigError
-from hindcast.labels import adjudication, decisions, facts, formats, intake, labelling, lineage, progress
+from hindcast.labels import adjudication, decisions, facts, formats, intake, labelling, lineage, progress, report
 from hindcast.labels.book import Book
 from hindcast.labels.creation import check_format, check_settings, make_project
 from hindcast.labels.guideline import Guideline, keep_guideline, read_guideline
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from hindcast.labels.intake import Added
     from hindcast.labels.lineage import Lineage
     from hindcast.labels.progress import Progress
+    from hindcast.labels.report import ProjectReport
     from hindcast.labels.state import Judgement, Settings
 
 __all__ = ["Project"]
@@ -424,6 +425,10 @@ class Project:
     def lineage(self, item_id: str) -> Lineage:
         """Everything that happened to an item: who, when, under which guideline, what was undone, who decided."""
         return lineage.lineage(self._book, item_id)
+
+    def report(self, *, seed: int = 0) -> ProjectReport:
+        """Progress, agreement with intervals, and how good each annotator is. O(answers x classes), and bootstraps."""
+        return report.report(self._book, seed=seed)
 
     def facts(self, method: str = "dawid-skene") -> list[Decision]:
         """Every label that was ever decided, and every correction, in the order in which they became known.
