@@ -15,8 +15,17 @@ from hindcast.augment.adversarial import (
     torch_gradient,
 )
 from hindcast.augment.images import ImageChange, changed_images, colour, crop, flip, noise, rotate
+from hindcast.augment.mixup import Mixup, cutmix, mixed, mixup
 from hindcast.augment.policy import Policy, augment_images, augment_text, augment_texts
 from hindcast.augment.survival import Survival, label_survival
+from hindcast.augment.tabular import (
+    Jitter,
+    SwapCategory,
+    jitter,
+    jittered,
+    swap_category,
+    swapped_categories,
+)
 from hindcast.augment.text import (
     TextChange,
     changed_texts,
@@ -30,8 +39,11 @@ from hindcast.augment.text import (
 __all__ = [
     "Attack",
     "ImageChange",
+    "Jitter",
+    "Mixup",
     "Policy",
     "Survival",
+    "SwapCategory",
     "TextChange",
     "augment_images",
     "augment_text",
@@ -40,17 +52,24 @@ __all__ = [
     "changed_texts",
     "colour",
     "crop",
+    "cutmix",
     "delete_words",
     "fgsm",
     "flip",
     "from_template",
     "greedy_attack",
+    "jitter",
+    "jittered",
     "label_survival",
     "linear_gradient",
+    "mixed",
+    "mixup",
     "noise",
     "rotate",
     "row_edits",
+    "swap_category",
     "swap_words",
+    "swapped_categories",
     "synonyms",
     "text_edits",
     "torch_gradient",
