@@ -8,10 +8,12 @@ from hindcast.weak.comparison import Candidate, Comparison, Predictions, compare
 from hindcast.weak.declared import WeakLabels, WeakReport, weak_labels
 from hindcast.weak.end_model import EndModel, FittedEndModel, text_classifier
 from hindcast.weak.functions import ABSTAIN, LabellingFunction, labelling_function
+from hindcast.weak.label_model import LabelModel
 from hindcast.weak.library import FunctionLibrary, FunctionRecord, functions_in
 from hindcast.weak.lookups import lookup, sql_lookup
 from hindcast.weak.patterns import keyword, regex, threshold
 from hindcast.weak.privacy import Clearance, SealedRows
+from hindcast.weak.vote import MajorityVote
 from hindcast.weak.voters import column_votes, crowd_votes, model_votes
 from hindcast.weak.votes import Failure, Votes
 
@@ -28,7 +30,9 @@ __all__ = [
     "FunctionLibrary",
     "FunctionRecord",
     "FunctionReport",
+    "LabelModel",
     "LabellingFunction",
+    "MajorityVote",
     "Pair",
     "Predictions",
     "Row",

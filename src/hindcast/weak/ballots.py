@@ -50,7 +50,9 @@ def ballots(votes: Any, classes: int | Sequence[Any] | None = None) -> tuple[NDA
         whole = np.where(np.isnan(array), -1.0, array)
         if (whole != np.floor(whole)).any():
             row, column = np.argwhere(whole != np.floor(whole))[0].tolist()
-            raise DataError("a vote is a whole number", row=row + 1, column=str(column), value=float(array[row, column]))
+            raise DataError(
+                "a vote is a whole number", row=row + 1, column=str(column), value=float(array[row, column])
+            )
         array = whole.astype(np.int64)
     elif array.dtype.kind not in "iub":
         raise DataError(f"votes are class codes, got {array.dtype}; name them by hindcast.weak.Votes.of(labels).")
@@ -93,7 +95,8 @@ def balance_of(balance: Any, classes: int) -> Floats | None:
         raise ConfigError(f"balance needs {classes} positive shares, one per class, got {balance!r}.")
     if abs(given.sum() - 1) > 1e-6:
         raise ConfigError(f"the shares of balance must add up to 1, got {given.sum():g}.")
-    return given / given.sum()
+    shares: Floats = given / given.sum()
+    return shares
 
 
 def vote_rates(votes: NDArray[Any], classes: int) -> Floats:
@@ -104,7 +107,8 @@ def vote_rates(votes: NDArray[Any], classes: int) -> Floats:
         part = votes[first : first + _ROWS]
         for k in range(classes):
             counts[:, k] += np.count_nonzero(part == k, axis=0)
-    return counts / max(n, 1)
+    rates: Floats = counts / max(n, 1)
+    return rates
 
 
 def covered(votes: NDArray[Any]) -> NDArray[np.bool_]:

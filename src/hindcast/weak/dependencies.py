@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 from hindcast.values import Bools, Floats, Ints
 from hindcast.weak.em import Estimate, expect, maximise_until
 from hindcast.weak.forms import supported
-from hindcast.weak.moments import accuracies_of_pairs, association, divergence
-from hindcast.weak.tables import Shape, marginals, vote_like
+from hindcast.weak.moments import accuracies_of_pairs, association, divergence, freedom
+from hindcast.weak.tables import Shape, likeliest, marginals, vote_like
 
-__all__ = ["NATS", "UNEXPLAINED", "forest", "groups", "leaning", "misfit", "noise", "prior_of", "settle", "started"]
+__all__ = ["NATS", "UNEXPLAINED", "forest", "groups", "leaning", "misfit", "prior_of", "settle", "started"]
 
 NATS = 0.002
 """A pair that shares fewer nats a row than this beyond the truth is taken for independent: it moves no posterior."""
@@ -24,15 +24,9 @@ _PSEUDO = 2.0
 _ACCURACY = 0.75
 
 
-def noise(rows: int, classes: int) -> float:
-    """Nats a row that a pair of independent functions seems to share, on average, by chance."""
-    return classes * classes / (2 * max(rows, 1))
-
-
-def suspicious(nats: Floats, rows: int, classes: int) -> Bools:
+def suspicious(nats: Floats, freedom: Floats, rows: int) -> Bools:
     """Pairs that share more than chance (five standard errors) and than matters."""
-    df = classes * classes
-    return np.asarray((nats > NATS) & (2 * rows * nats > df + 5 * np.sqrt(2 * df)))
+    return np.asarray((nats > NATS) & (2 * rows * nats > freedom + 5 * np.sqrt(2 * freedom)))
 
 
 def forest(nats: Floats, allowed: Bools, parent: Ints | None = None) -> Ints:
@@ -117,7 +111,6 @@ def settle(
     rate: Floats,
     balance: Floats,
     *,
-    rows: int,
     search: bool = True,
     **options: Any,
 ) -> Estimate:
@@ -129,45 +122,53 @@ def settle(
     """
     n, k = len(votes), shape.classes
     penalty = 0.5 * np.log(max(n, 2))
-    looking = {name: options.get(name) for name in ("known", "threads") if name in options}
+    looking: dict[str, Any] = {name: options[name] for name in ("known", "threads") if name in options}
+    rough = {**options, "tolerance": 10 * options["tolerance"], "steps": 30}
 
-    def fitted(candidate: Shape) -> Estimate:
+    def fitted(candidate: Shape, start: Estimate | None = None, **how: Any) -> Estimate:
         pseudo = prior_of(candidate, rate, np.full(k, 1 / k), _PSEUDO, _ACCURACY)
-        return maximise_until(votes, started(candidate, joint, rate, balance), pseudo, **options)
+        begin = started(candidate, joint, rate, balance) if start is None else start
+        return maximise_until(votes, begin, pseudo, **how)
 
     def worth(estimate: Estimate) -> float:
-        return estimate.objective[-1] - penalty * estimate.shape.parameters
+        return float(estimate.objective[-1] - penalty * estimate.shape.parameters)
 
-    best = fitted(shape)
-    explained = joint is not None and misfit(joint, best) <= UNEXPLAINED
-    shape = supported(expect(votes, best, **looking), shape, rows, silence=explained)
-    if shape.parameters > best.shape.parameters:
-        best = fitted(shape)
-    if not search or joint is None:
+    def formed(estimate: Estimate) -> Estimate:
+        """With the forms that the counts support, fitted from where it is."""
+        explained = joint is not None and misfit(joint, estimate) <= UNEXPLAINED
+        found = expect(votes, estimate, **looking)
+        other = supported(found, estimate.shape, silence=explained)
+        pseudo = prior_of(other, rate, np.full(k, 1 / k), _PSEUDO, _ACCURACY)
+        return fitted(other, Estimate(other, likeliest(found.counts, pseudo, other), estimate.balance), **options)
+
+    def unexplained(estimate: Estimate, joint: Floats) -> tuple[Floats, Bools]:
+        root, tells = groups(estimate.shape.parent), shape.tells
+        left = divergence(joint, marginals(estimate.tables, estimate.shape), estimate.balance, tells)
+        return left, suspicious(left, freedom(tells, k), n) & (root[:, None] != root)
+
+    plain = fitted(shape, **rough)
+    best = formed(plain)
+    if not search or joint is None or not unexplained(best, joint)[1].any():
         return best
-    odd = suspicious(divergence(joint, marginals(best.tables, shape), best.balance), n, k)
-    if not odd.any():
-        return best
-    together = association(joint)
-    candidates = [forest(divergence(joint, marginals(best.tables, shape), best.balance), odd)]
+    together = association(joint, shape.tells)
     top = float(together.max())
+    candidates = [forest(*unexplained(plain, joint))]
     candidates += [forest(together, together > top / 2.0**power) for power in (1, 2, 3, 4, 5)]
-    tried: set[bytes] = set()
+    tried: dict[bytes, Estimate] = {}
     for parent in candidates:
         if parent.tobytes() not in tried:
-            tried.add(parent.tobytes())
-            best = max(best, fitted(cut(votes, fitted(shape.leaning(parent)), shape, looking)), key=worth)
+            tried[parent.tobytes()] = fitted(shape.leaning(parent), **rough)
+    likely = max(tried.values(), key=worth)
+    likely = fitted(cut(votes, likely, shape, looking), **options)
     for _ in range(3):
-        root = groups(best.shape.parent)
-        left = divergence(joint, marginals(best.tables, best.shape), best.balance)
-        odd = suspicious(left, n, k) & (root[:, None] != root)
+        left, odd = unexplained(likely, joint)
         if not odd.any():
             break
-        more = fitted(shape.leaning(forest(left, odd, best.shape.parent)))
-        if worth(more) <= worth(best):
+        more = fitted(shape.leaning(forest(left, odd, likely.shape.parent)), **rough)
+        if worth(more) <= worth(likely):
             break
-        best = more
-    return best
+        likely = more
+    return max(best, formed(likely), key=worth)
 
 
 def cut(votes: NDArray[Any], estimate: Estimate, alone: Shape, looking: dict[str, Any]) -> Shape:
@@ -194,11 +195,12 @@ def misfit(joint: Floats, estimate: Estimate) -> float:
     across = np.triu(root[:, None] != root, 1)
     if not across.any():
         return 1.0
-    chance = noise(rows, k)
-    left = divergence(joint, marginals(estimate.tables, estimate.shape), estimate.balance)[across]
-    whole = association(joint)[across]
-    unexplained = np.maximum(left - chance, 0.0).sum() + chance * len(left)
-    return float(min(1.0, unexplained / max(np.maximum(whole - chance, 0.0).sum() + chance * len(left), 1e-12)))
+    tells = estimate.shape.tells
+    chance = (freedom(tells, k) / (2 * max(rows, 1)))[across]
+    left = divergence(joint, marginals(estimate.tables, estimate.shape), estimate.balance, tells)[across]
+    whole = association(joint, tells)[across]
+    unexplained = (np.maximum(left - chance, 0.0) + chance).sum()
+    return float(min(1.0, unexplained / max((np.maximum(whole - chance, 0.0) + chance).sum(), 1e-12)))
 
 
 def leaning(estimate: Estimate) -> Iterable[tuple[int, int]]:

@@ -12,11 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hindcast.values import Floats, Ints
-from hindcast.weak.tables import Shape, completed, gains, likeliest
+from hindcast.weak.tables import FLOOR, Shape, completed, gains, likeliest
 
 __all__ = ["Estimate", "Expected", "expect", "maximise_until"]
 
-STRIDE = 1 << 14
+STRIDE = 1 << 12
 """Rows of a block: the same whatever runs them, so that sums are."""
 
 _NOBODY = np.empty(0, dtype=np.int64)
@@ -71,7 +71,7 @@ def expect(
     silence: bool = True,
     threads: int | None = None,
 ) -> Expected:
-    """One pass: expected counts and, into `out` of shape (n, K), the posteriors. O(n m K) time, no copy of the votes."""
+    """One pass: expected counts, and posteriors into `out` of shape (n, K). O(n m K) time, no copy of the votes."""
     from hindcast.weak.kernels import sweep, sweep_two
 
     shape, n = estimate.shape, len(votes)
@@ -139,6 +139,4 @@ def maximise_until(
 
 def _log_floor(tables: Floats) -> float:
     """The part of the log prior that keeps every vote possible."""
-    from hindcast.weak.tables import _FLOOR
-
-    return float(_FLOOR * np.log(tables).sum())
+    return float(FLOOR * np.log(tables).sum())

@@ -19,13 +19,14 @@ from hindcast.weak.vote import decide
 
 __all__ = ["LabelModel"]
 
+
 class LabelModel:
     """A latent class model of votes: the truth behind them is never seen, but their agreement gives it away.
 
-    Each function is right with a chance of its own (*coin*), or has a table P(vote | class) where the rows are enough to
-    tell (by the Bayesian information criterion). It is silent at random, or, where one class only is all it ever votes
-    for or the rows say so, its silence *tells*. A function may lean on one other: copies and near copies are found by
-    what they share beyond the truth. All is learnt by EM from a start given by pairwise agreement.
+    Each function has a table P(vote | class), or one accuracy where all the tables together are not worth their
+    numbers. It is silent at random, unless one class is all it ever votes for, or the rows say that its silence tells.
+    A function may lean on one other: copies and near copies are found by what they share beyond the truth. All is
+    learnt by EM, with a prior worth two rows per class, from a start given by pairwise agreement.
 
     What cannot be known from votes is assumed: functions are better than chance on average. Where a model of functions
     that vote for one class only leaves more than a quarter of what they have in common unexplained, those functions

@@ -15,7 +15,7 @@ from hindcast.weak.ballots import vote_rates
 from hindcast.weak.dependencies import UNEXPLAINED, leaning, misfit, prior_of, settle
 from hindcast.weak.em import Estimate, expect, maximise_until
 from hindcast.weak.moments import joint_counts
-from hindcast.weak.tables import Shape, marginals, vote_like
+from hindcast.weak.tables import Shape, likeliest, marginals, vote_like
 
 __all__ = ["Learnt", "learn"]
 
@@ -28,6 +28,8 @@ _PSEUDO, _ACCURACY = 2.0, 0.75
 _RULE, _RULES = 0.9, 10.0
 """A rule near the vote is right nine times out of ten; with true labels at hand, that counts as ten of its votes."""
 _SURE = 0.999
+_HELD = 10.0
+"""Pseudo-rows per row at an excess of one half."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,21 +85,24 @@ def learn(
     notes += [f"never voted: {', '.join(mute)}"] if mute else []
     used = votes if len(kept) == m else np.asfortranarray(votes[:, kept])
     rate = rate[kept]
-    one_sided = (rate > 0).sum(axis=1) < 2
-    shape = Shape.of(classes, ~one_sided, one_sided)
+    one_sided = _one_sided(rate, n)
+    shape = Shape.of(classes, np.zeros(len(kept), dtype=bool), one_sided)
     even = np.full(classes, 1 / classes) if given is None else given
     if classes == 1 or rate.sum() == 0:
         notes.append("there is one class only" if classes == 1 else "nobody voted: every row has the balance")
-        estimate = Estimate(shape, vote_like(np.full(len(kept), _ACCURACY), rate, even), even, (), True)
+        tables = likeliest(np.zeros((len(kept), classes + 1, classes)), _rows_of_prior(rate, even), shape)
+        estimate = Estimate(shape, tables, even, (), True)
         return Learnt(estimate, kept, place, rate, float("nan"), True, tuple(notes))
     options: dict[str, Any] = {"learn_balance": given is None, "threads": threads, "tolerance": tolerance}
     rows = _sample(n, known, seed)
-    part, told = (used, known) if rows is None else (np.asfortranarray(used[rows]), known[rows] if len(known) else known)
+    part, told = (
+        (used, known) if rows is None else (np.asfortranarray(used[rows]), known[rows] if len(known) else known)
+    )
     joint = joint_counts(part, classes) if len(kept) * (classes + 1) <= _WIDEST else None
     if joint is None:
         notes.append(f"dependence was not looked for among {len(kept)} functions")
     search = dependence and len(kept) > 2
-    estimate = settle(part, shape, joint, rate, even, rows=n, search=search, known=told, **options)
+    estimate = settle(part, shape, joint, rate, even, search=search, known=told, **options)
     estimate = _named(estimate, part, told, threads)
     unexplained = float("nan") if joint is None else misfit(joint, estimate)
     near = one_sided.any() and unexplained > UNEXPLAINED
@@ -106,8 +111,8 @@ def learn(
         options["learn_balance"] = False
         estimate, pseudo = _near_the_vote(used, known, estimate, one_sided, rate, even, unexplained)
         notes.append(
-            f"{unexplained:.0%} of what functions have in common is not explained: those that vote for one class only are"
-            " held near the vote, and the balance is taken to be even" + ("" if given is None else ", unless given")
+            f"{unexplained:.0%} of what functions have in common is not explained: those that vote for one class only"
+            " are held near the vote" + (", and the balance is taken to be even" if given is None else "")
         )
     start = Estimate(estimate.shape, estimate.tables, estimate.balance)
     estimate = maximise_until(used, start, pseudo, known=known, steps=steps, progress=progress, **options)
@@ -126,7 +131,7 @@ def _distinct(votes: NDArray[Any], rate: Floats) -> tuple[Ints, Ints]:
         like[rate[j].tobytes()] = like.get(rate[j].tobytes(), 0) + 1
     for j in range(votes.shape[1]):
         alone = like[rate[j].tobytes()] == 1 or rate[j].sum() == 0
-        mark = b"%d" % j if alone else sha256(np.ascontiguousarray(votes[:, j])).digest()
+        mark = b"%d" % j if alone else sha256(votes[:, j].tobytes()).digest()
         if mark not in seen:
             seen[mark] = len(kept)
             kept.append(j)
@@ -134,8 +139,28 @@ def _distinct(votes: NDArray[Any], rate: Floats) -> tuple[Ints, Ints]:
     return np.array(kept, dtype=np.int64), place
 
 
+def _rows_of_prior(rate: Floats, balance: Floats) -> Floats:
+    return _PSEUDO * vote_like(np.full(len(rate), _ACCURACY), rate, balance)
+
+
+def _one_sided(rate: Floats, rows: int) -> Bools:
+    """Functions that can vote for one class only, as rules do, (m,).
+
+    Somebody with few votes may have cast them for one class by chance. Where most votes come from functions that vote
+    for several, one is believed only if so many votes of the others would hardly ever be alike.
+    """
+    one: Bools = (rate > 0).sum(axis=1) < 2
+    votes = rate.sum(axis=1)
+    if votes[one].sum() > votes[~one].sum():
+        return one
+    share = rate.sum(axis=0) / votes.sum()
+    alike = rows * votes * np.log(np.maximum(share[rate.argmax(axis=1)], 1e-300))
+    sure: Bools = one & (alike < np.log(1e-6))
+    return sure
+
+
 def _copies(kept: Ints, functions: int) -> list[int]:
-    return np.setdiff1d(np.arange(functions), kept).tolist()
+    return [int(j) for j in np.setdiff1d(np.arange(functions), kept)]
 
 
 def _sample(rows: int, known: Ints, seed: int) -> Ints | None:
@@ -164,30 +189,35 @@ def _named(estimate: Estimate, votes: NDArray[Any], known: Ints, threads: int | 
         return estimate
     found = expect(votes, estimate, threads=threads)
     swapped = replace(estimate, tables=estimate.tables[:, :, order], balance=estimate.balance[order])
-    coin = swapped.shape.coin
-    if coin.any():  # one accuracy means nothing under other names: it is read again from the counts
-        from hindcast.weak.tables import likeliest
-
+    if swapped.shape.coin.any():  # one accuracy means nothing under other names: it is read again from the counts
         tables = likeliest(found.counts[:, :, order], np.zeros_like(found.counts), swapped.shape)
         swapped = replace(swapped, tables=tables)
     return swapped
 
 
 def _near_the_vote(
-    votes: NDArray[Any], known: Ints, estimate: Estimate, rules: Bools, rate: Floats, balance: Floats, unexplained: float
+    votes: NDArray[Any],
+    known: Ints,
+    estimate: Estimate,
+    rules: Bools,
+    rate: Floats,
+    balance: Floats,
+    unexplained: float,
 ) -> tuple[Estimate, Floats]:
     """Where EM sets out, and pseudo-counts, with one-sided functions held near the vote, the more the worse the fit."""
     excess = min((unexplained - UNEXPLAINED) / (1 - UNEXPLAINED), _SURE)
-    strength = len(votes) * excess / (1 - excess)
+    strength = _HELD * len(votes) * excess / (1 - excess)
     accuracy = np.full(len(rate), _RULE)
     if len(known):
-        for j in np.flatnonzero(rules):
+        for j in np.flatnonzero(rules).tolist():
             mine = known[(votes[:, j] >= 0) & (known >= 0)]
             says = int(rate[j].argmax())
             accuracy[j] = (np.count_nonzero(mine == says) + _RULES * _RULE) / (len(mine) + _RULES)
     parent = estimate.shape.parent
     kept = np.where((parent >= 0) & ~rules & ~rules[np.maximum(parent, 0)], parent, -1)
-    shape = Shape(estimate.shape.classes, kept, estimate.shape.coin & ~rules, estimate.shape.tells & (rules | (kept >= 0)))
+    shape = Shape(
+        estimate.shape.classes, kept, estimate.shape.coin & ~rules, estimate.shape.tells & (rules | (kept >= 0))
+    )
     even = np.full(shape.classes, 1 / shape.classes)
     centre = vote_like(accuracy, rate, even)
     tables = np.empty((int(shape.width.sum()), *centre.shape[1:]))
@@ -196,9 +226,9 @@ def _near_the_vote(
     for j, base in enumerate(shape.base.tolist()):
         width = int(shape.width[j])
         if rules[j]:
-            tables[base], pseudo[base] = centre[j], strength * centre[j]
+            tables[base], pseudo[base] = np.maximum(centre[j], 1e-6), strength * centre[j]
         elif kept[j] >= 0:
             tables[base : base + width] = estimate.tables[old[j] : old[j] + width]
         else:
             tables[base] = marginals(estimate.tables, estimate.shape)[j]
-    return Estimate(shape, tables, balance), pseudo
+    return Estimate(shape, tables / tables.sum(axis=1, keepdims=True), balance), pseudo

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from hindcast.values import Bools, Floats
 
-__all__ = ["accuracies_of_pairs", "association", "divergence", "joint_counts"]
+__all__ = ["accuracies_of_pairs", "association", "divergence", "freedom", "joint_counts"]
 
 _ROWS = 4096
 
@@ -27,22 +27,30 @@ def joint_counts(votes: NDArray[Any], classes: int) -> Floats:
     return total.reshape(m, classes + 1, m, classes + 1)
 
 
-def divergence(joint: Floats, tables: Floats, balance: Floats) -> Floats:
+def divergence(joint: Floats, tables: Floats, balance: Floats, tells: Bools) -> Floats:
     """Nats a row by which each pair of votes departs from a latent class model, (m, m).
 
     The Kullback-Leibler divergence of the observed joint shares from those that the tables P(vote | class), (m, K + 1,
-    K), imply where votes depend on the class alone, after the latter are brought to the observed margins.
+    K), imply where votes depend on the class alone, after the latter are brought to the observed margins. Of two
+    functions whose silence does not tell, only the rows on which both vote: who is asked together is no dependence.
     """
     m, width = tables.shape[:2]
     flat = tables.reshape(m * width, -1)
     implied = ((flat * balance) @ flat.T).reshape(m, width, m, width)
-    return _nats(joint, implied)
+    return _nats(joint, implied, tells)
 
 
-def association(joint: Floats) -> Floats:
-    """Nats a row that the votes of one function tell of another's, (m, m): their mutual information."""
-    share = _shares(joint)
-    return _nats(joint, share[:, :, None, None] * share)
+def association(joint: Floats, tells: Bools) -> Floats:
+    """Nats a row that the votes of one function tell of another's, (m, m): their mutual information.
+
+    Of two functions whose silence does not tell, that of the rows on which both vote.
+    """
+    return _nats(joint, np.ones_like(joint), tells)
+
+
+def freedom(tells: Bools, classes: int) -> Floats:
+    """Degrees of freedom of a pair: how many ways votes can depart from independence, (m, m)."""
+    return np.where(tells[:, None] | tells, classes**2, (classes - 1) ** 2).astype(np.float64)
 
 
 def accuracies_of_pairs(joint: Floats, apart: Bools, start: float = 0.75) -> Floats:
@@ -68,24 +76,29 @@ def accuracies_of_pairs(joint: Floats, apart: Bools, start: float = 0.75) -> Flo
         trust = weight / (1 + (gap / 0.1) ** 2)
         top = (trust * product) @ skill + 5 * skill0
         skill = 0.5 * skill + 0.5 * np.clip(top / (trust @ skill**2 + 5), 0.0, 0.98)
-    return (1 + (k - 1) * skill) / k
+    accuracy: Floats = (1 + (k - 1) * skill) / k
+    return accuracy
 
 
-def _shares(joint: Floats) -> Floats:
-    """Of each vote, (m, K + 1)."""
-    m = joint.shape[0]
-    counts = joint[np.arange(m), :, np.arange(m)]
-    own: Floats = np.einsum("ivv->iv", counts)
-    return own / np.maximum(own.sum(axis=1, keepdims=True), 1)
-
-
-def _nats(joint: Floats, implied: Floats) -> Floats:
-    share = joint / np.maximum(joint.sum(axis=(1, 3), keepdims=True), 1)
-    margin = _shares(joint)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        for axis, wanted in ((3, margin[:, :, None, None]), (1, margin[None, None])):
-            implied = implied * np.nan_to_num(wanted / implied.sum(axis=axis, keepdims=True))
-        terms = np.where(share > 0, share * np.log(share / np.maximum(implied, 1e-12)), 0.0)
-    nats: Floats = terms.sum(axis=(1, 3))
+def _nats(joint: Floats, implied: Floats, tells: Bools) -> Floats:
+    whole = tells[:, None] | tells
+    rows = max(float(joint[0, :, 0].sum()), 1.0) if len(joint) else 1.0
+    nats = np.zeros((len(joint), len(joint)))
+    if whole.any():
+        nats = np.where(whole, _kullback_leibler(joint, implied), 0.0)
+    if not whole.all():
+        nats = np.where(whole, nats, _kullback_leibler(joint[:, 1:, :, 1:], implied[:, 1:, :, 1:]))
     np.fill_diagonal(nats, 0.0)
-    return nats
+    return nats / rows
+
+
+def _kullback_leibler(seen: Floats, implied: Floats) -> Floats:
+    """Rows times divergence of each pair's table, the implied one brought to the margins of that which was seen."""
+    with np.errstate(invalid="ignore", divide="ignore"):
+        for axis in (3, 1):
+            implied = implied * np.nan_to_num(
+                seen.sum(axis=axis, keepdims=True) / implied.sum(axis=axis, keepdims=True)
+            )
+        terms = np.where(seen > 0, seen * np.log(seen / np.maximum(implied, 1e-12)), 0.0)
+    found: Floats = terms.sum(axis=(1, 3))
+    return found

@@ -8,9 +8,9 @@ import numpy as np
 
 from hindcast.values import Bools, Floats, Ints
 
-__all__ = ["Shape", "gains", "likeliest", "marginals", "vote_like"]
+__all__ = ["FLOOR", "Shape", "completed", "gains", "likeliest", "marginals", "vote_like"]
 
-_FLOOR = 1e-4
+FLOOR = 1e-4
 """Pseudo-votes in a cell that no prior opinion covers: no vote is ever impossible."""
 
 
@@ -99,9 +99,9 @@ def vote_like(accuracy: Floats, rate: Floats, balance: Floats) -> Floats:
 def likeliest(counts: Floats, pseudo: Floats, shape: Shape) -> Floats:
     """The tables of highest posterior given expected counts and pseudo-counts, both (tables, K + 1, K)."""
     k = shape.classes
-    seen = counts + pseudo + _FLOOR
+    seen: Floats = counts + pseudo + FLOOR
     mass = seen.sum(axis=1, keepdims=True)
-    tables = seen / mass
+    tables: Floats = seen / mass
     quiet = ~shape.tells[shape.function]
     if not quiet.any():
         return tables

@@ -69,7 +69,8 @@ class MajorityVote:
         """Each class's share of the votes, shape (n, K); even where nobody votes."""
         counts = self.counts(votes)
         total = counts.sum(axis=1, keepdims=True)
-        return np.divide(counts, total, out=np.full_like(counts, 1 / counts.shape[1]), where=total > 0)
+        even = np.full_like(counts, 1 / counts.shape[1])
+        return np.asarray(np.divide(counts, total, out=even, where=total > 0))
 
     def predict(self, votes: Any, *, ties: Literal["lowest", "abstain", "random"] = "lowest", seed: int = 0) -> Ints:
         """The code of the class with most votes, shape (n,); -1 where nobody votes.
@@ -90,7 +91,7 @@ def decide(scores: NDArray[Any], ties: str = "lowest", seed: int = 0) -> Ints:
     among = scores >= best - _TIED
     if ties == "random":
         among = among * np.random.default_rng([seed, 0x7E5]).random(scores.shape)
-    found = among.argmax(axis=1).astype(np.int64)
+    found: Ints = among.argmax(axis=1).astype(np.int64)
     if ties == "abstain":
         found[among.sum(axis=1) > 1] = -1
     return found
