@@ -10,9 +10,7 @@ import click
 __all__ = ["Command", "Group"]
 
 
-class Command(click.Command):
-    """A command whose help ends with an example, set as it is typed."""
-
+class _Example(click.Command):
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         if self.epilog:
             with formatter.section("Example"):
@@ -20,7 +18,11 @@ class Command(click.Command):
                     formatter.write(f"{'':>{formatter.current_indent}}{line}\n")
 
 
-class Group(click.Group):
+class Command(_Example):
+    """A command whose help ends with an example, set as it is typed."""
+
+
+class Group(_Example, click.Group):
     """Commands in the order of a first day, unknown ones answered with close matches."""
 
     command_class = Command

@@ -31,7 +31,11 @@ METHOD = click.option(
 )  # fmt: skip
 
 
-@click.group(cls=Group, short_help="Labels from people: projects, pages, agreement, truth.")
+@click.group(
+    cls=Group,
+    short_help="Labels from people.",
+    epilog="hindcast label new spam --class ham --class spam",
+)
 def label() -> None:
     """Labels from people. PROJECT is a folder, or the name of a project in the home folder."""
 
