@@ -238,10 +238,9 @@ class State:
         self.guidelines.append((event.body["digest"], event.at_us))
 
     def _item(self, event: Event) -> None:
-        assert self.settings is not None
         body = event.body
-        if event.item is None or event.item in self.items:
-            raise ValueError(f"item {event.item!r} is there already")
+        if self.settings is None or event.item is None or event.item in self.items:
+            raise ValueError(f"item {event.item!r} is there already, or comes before the project")
         item = Item(event.item, body["content"], body.get("meta", {}), body.get("gold"))
         self.items[item.id] = ItemState(
             item, event.position, event.at_us, body["priority"], self.settings.overlap, [body["reason"]]
