@@ -82,6 +82,10 @@ def test_a_biased_majority_is_seen_through_by_dawid_skene_alone():
     answers = Answers.of_matrix(lenient)
     vote, full = ((infer_truth(answers, m).label == truth).mean() for m in ("majority", "dawid-skene"))
     assert full > vote + 0.1
+    for method in ("one-coin", "glad", "weighted"):
+        assert any("dawid-skene names another class" in note for note in infer_truth(answers, method).notes)
+    fair, _, _ = planted(300, 8, 2, seed=4, low=0.7, high=0.75)
+    assert not any("another class" in note for note in infer_truth(fair, "one-coin").notes)
 
 
 @pytest.mark.parametrize("method", EM)

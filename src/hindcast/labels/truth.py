@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any, Literal
 
 import numpy as np
@@ -16,6 +17,8 @@ from hindcast.values import Floats, Ints
 
 __all__ = ["TRUTH_METHODS", "infer_truth"]
 
+_ENOUGH = 50
+_LEANING = 0.1
 TRUTH_METHODS = ("majority", "weighted", "dawid-skene", "one-coin", "glad")
 
 
@@ -45,8 +48,10 @@ def infer_truth(
     glad           abilities, and items that are harder than others            items differ in difficulty
     =============  ==========================================================  ===============================
 
-    All suppose that, given the truth, annotators err independently: where they copy each other (or share a
-    misunderstanding) every method is too sure. Items and annotators may come in any order.
+    The three that know no bias (weighted, one-coin, glad) are held against Dawid-Skene, and a note says where it sees
+    another truth on over a tenth of the items. All suppose that, given the truth, annotators err independently: where
+    they copy each other (or share a misunderstanding) every method is too sure. Items and annotators may come in any
+    order.
 
     Parameters
     ----------
@@ -113,7 +118,7 @@ def infer_truth(
             raise ConfigError(f"method {method!r} has no prior.")
         if method == "majority":
             return _vote(answers, codes, None, "majority", finish)
-        return _weighted(answers, codes, weights, smoothing, iterations, finish)
+        return _beside(answers, _weighted(answers, codes, weights, smoothing, iterations, finish), codes, weights)
     fit = {"dawid-skene": dawid_skene, "one-coin": one_coin, "glad": glad}[method]
     result: Truth = fit(
         answers,
@@ -125,7 +130,25 @@ def infer_truth(
         progress=progress,
         **finish,
     )
-    return result
+    return result if method == "dawid-skene" else _beside(answers, result, codes, None)
+
+
+def _beside(answers: Answers, found: Truth, known: Ints, weights: Any) -> Truth:
+    """The same, with a note where Dawid and Skene's model sees another truth: people may lean, which it can tell."""
+    if weights is not None or len(answers.items) < _ENOUGH or len(answers.classes) < 2:
+        return found
+    full: Truth = dawid_skene(answers, known, ties="lowest", seed=0)
+    other = (full.label != found.label) & ~found.tied & ~full.tied
+    if other.mean() <= _LEANING:
+        return found
+    note = f"dawid-skene names another class on {other.mean():.0%} of items: "
+    if np.median(np.bincount(answers.annotator)) < 5 * len(answers.classes):
+        note += (
+            "people lean, or have too few answers each for it; look at these items, or add some whose truth is known."
+        )
+    else:
+        note += f"people seem to lean to a class, which {found.method} takes for the truth; prefer dawid-skene."
+    return replace(found, notes=(*found.notes, note))
 
 
 def _shares(answers: Answers, known: Ints, weight: Floats | None) -> tuple[Floats, Floats]:
