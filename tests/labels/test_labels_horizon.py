@@ -163,6 +163,26 @@ def test_bad_news_is_corrected():
     assert right.score.value < best.score.value + 0.005
 
 
+def test_delays_that_hang_on_a_group_are_corrected_by_it():
+    """Half of the rows convert at once, the others take a week: without the group the correction blames the wrong half."""
+    x, asked, _, y, _ = conversions()
+    slow = np.random.default_rng(9).integers(0, 2, len(y))
+    delay = np.random.default_rng(8).exponential(np.where(slow == 1, 7 * DAY_US, 0.2 * DAY_US)).astype(np.int64)
+    known = np.where(y == 1, asked + delay, NEVER)
+    options = {
+        "model": LogisticRegression(),
+        "train_until": 40 * DAY_US,
+        "corrections": ["weights"],
+        "now": 120 * DAY_US,
+    }
+    rows = np.column_stack([x, slow])
+    blind, *_ = horizon_accuracy(rows, asked, known, y, ["1d", "30d"], **options)
+    seeing, *_ = horizon_accuracy(rows, asked, known, y, ["1d", "30d"], delay_by=slow, **options)
+    assert seeing.score.value < blind.score.value - 0.02
+    with pytest.raises(DataError, match="delay_by has 1"):
+        horizon_accuracy(rows, asked, known, y, ["1d", "30d"], delay_by=[1], **options)
+
+
 def test_any_model_and_rows_will_do():
     x, asked, known, y, _ = conversions(n=600)
     options = {"train_until": 40 * DAY_US, "now": 90 * DAY_US}

@@ -18,6 +18,7 @@ import numpy as np
 from hindcast.errors import ConfigError, DataError
 from hindcast.labels.delay import moments_of
 from hindcast.metrics import Estimate, difference, interval, student_quantile
+from hindcast.sampling import strata_of
 from hindcast.sampling.blocks import rows_in, take_rows
 from hindcast.values import DAY_US, NEVER, Bools, Duration, Floats, Ints, Moment, duration_text, duration_us, moment_us
 
@@ -32,6 +33,8 @@ __all__ = [
     "undelayed_probability",
 ]
 
+_SHRINK = 20.0
+"""As many rows of all stand beside those of a group when its chance is measured."""
 Missing = Literal["negative", "drop"]
 Correction = Literal["none", "weights", "calibrate"]
 
@@ -199,6 +202,7 @@ def horizon_accuracy(
     final: Duration | None = None,
     missing: Missing = "negative",
     corrections: Sequence[Correction] = ("none",),
+    delay_by: Any = None,
     metric: str = "log_loss",
     now: Moment | None = None,
     level: float = 0.95,
@@ -227,6 +231,9 @@ def horizon_accuracy(
         count ``1 / P(known by h | label)``. ``calibrate``: the model on the labels as seen, its probabilities divided
         by the chance that a positive is known by h (only with negatives by default). These chances are measured on rows
         with a final label at `train_until`; without any, the correction is refused.
+    delay_by : one column or several, shape (n,), optional
+        What labels' delays hang on (a route, a product), as for :func:`hindcast.sampling.strata_of`: corrections then
+        use the chances of each group, drawn to those of all where a group has few rows.
     metric : {"log_loss", "auc", "brier", "ece", "skill"}
     level, seed
 
@@ -256,31 +263,38 @@ def horizon_accuracy(
         raise DataError("no row asked from train_until on has a final label yet; train earlier, or wait.")
     days = data.days[judged]
     past, past_truth = data.final(last, missing, at=until)
+    group = np.zeros(len(data.asked), dtype=np.int64) if delay_by is None else strata_of(delay_by).code
+    if len(group) != len(data.asked):
+        raise DataError(f"{len(data.asked)} rows were asked and delay_by has {len(group)}.")
     test = take_rows(x, judged)
+
+    fitted: dict[int, Callable[[Any], Floats]] = {}
+
+    def as_seen(age: int, rows: Ints, y: Floats) -> Callable[[Any], Floats]:
+        if age not in fitted:
+            fitted[age] = _fitted(model, take_rows(x, rows), y, np.ones(len(rows)), seed)
+        return fitted[age]
 
     def trained(age: int, correction: Correction) -> tuple[Floats, int]:
         rows, y = data.as_known(age, until, missing)
         if not len(rows):
             raise DataError(f"a horizon of {duration_text(age)} admits no row asked before train_until.")
-        weight = np.ones(len(rows))
         if correction == "none":
-            return _fitted(model, take_rows(x, rows), y, weight, seed)(test), len(rows)
+            return as_seen(age, rows, y)(test), len(rows)
         if not len(past):
             raise DataError("no row has a final label at train_until, so how labels are delayed could not be measured.")
         early = data.known[past] < data.asked[past] + age
+        positive_known = _chances(early, past_truth == 1, group[past], group)
         if missing == "drop":
-            chance = [
-                float(early[past_truth == value].mean()) if (past_truth == value).any() else 1.0 for value in (0, 1)
-            ]
-            return _fitted(model, take_rows(x, rows), y, known_weights(y, chance[0], chance[1]), seed)(test), len(rows)
-        positive = past_truth == 1
-        chance_positive = float(early[positive].mean()) if positive.any() else 1.0
-        if chance_positive == 0:
+            negative_known = _chances(early, past_truth == 0, group[past], group)
+            counts = known_weights(y, negative_known[rows], positive_known[rows])
+            return _fitted(model, take_rows(x, rows), y, counts, seed)(test), len(rows)
+        if not (positive_known > 0).all():
             raise DataError(f"no positive was ever known within {duration_text(age)}; nothing can be learnt from them.")
-        seen = _fitted(model, take_rows(x, rows), y, weight, seed)
+        seen = as_seen(age, rows, y)
         if correction == "calibrate":
-            return undelayed_probability(seen(test), chance_positive), len(rows)
-        as_positive, as_negative = fake_negative_weights(y, seen(take_rows(x, rows)), chance_positive)
+            return undelayed_probability(seen(test), positive_known[judged]), len(rows)
+        as_positive, as_negative = fake_negative_weights(y, seen(take_rows(x, rows)), positive_known[rows])
         twice = np.concatenate([rows, rows])
         counts = np.concatenate([as_positive, as_negative])
         named = np.concatenate([np.ones(len(rows)), np.zeros(len(rows))])
@@ -434,6 +448,17 @@ class _Data:
     def as_known(self, age: int, until: int, missing: Missing) -> tuple[Ints, Floats]:
         """Rows that are `age` old by `until`, and their labels as they stood at that age."""
         return self.final(age, missing, at=until)
+
+
+def _chances(early: Bools, of: Bools, group: Ints, everyone: Ints) -> Floats:
+    """For each of `everyone` the share of early ones among rows `of` a label in its group, drawn to that of all."""
+    if not of.any():
+        return np.ones(len(everyone))
+    size = int(everyone.max()) + 1
+    overall = float(early[of].mean())
+    rows = np.bincount(group[of], minlength=size)
+    hits = np.bincount(group[of], weights=early[of], minlength=size)
+    return np.asarray((hits + _SHRINK * overall) / (rows + _SHRINK))[everyone]
 
 
 def _fitted(model: Any, x: Any, y: Floats, weight: Floats, seed: int) -> Callable[[Any], Floats]:

@@ -216,8 +216,8 @@ def blocks_of(source: Any, *, blocks: bool | None = None, block_rows: int = _BLO
     Parameters
     ----------
     source : rows or blocks or a path
-        A block itself; the path of a Parquet file, or several (read batch by batch); or any iterable of rows (tuples,
-        mappings, numbers, anything) or of blocks (arrays, frames, Arrow batches).
+        A block itself; the path of a Parquet file, or several ``Path`` (read batch by batch); or any iterable of rows
+        (tuples, mappings, numbers, anything) or of blocks (arrays, frames, Arrow batches).
     blocks : bool, optional
         Whether the items of an iterable are blocks. Unless given, frames, tables and arrays are blocks and everything
         else is a row; say True for lists of rows, False for arrays that are rows.
