@@ -94,6 +94,8 @@ class ItemState:
 
     def standing(self) -> list[Judgement]:
         """What each annotator says now, in the order in which they took their places."""
+        if not self.judged:
+            return []
         return [stack[-1] for stack in sorted(self.judged.values(), key=_place)]
 
     def counted(self) -> list[Judgement]:
