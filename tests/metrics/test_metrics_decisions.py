@@ -108,6 +108,7 @@ def test_many_classes_agree_with_scikit_learn(rows):
         )
         if not math.isnan(seen.matthews):
             assert seen.matthews == pytest.approx(sk.matthews_corrcoef(true, made))
+    assert np.array_equal(m.class_confusion(np.array(true), np.array(made)).counts, seen.counts)
     recalls = [c.recall for c in seen.by_class() if c.rows]
     assert seen.g_mean == pytest.approx(math.prod(recalls) ** (1 / len(recalls)))
     assert sum(c.rows for c in seen.by_class()) == sum(c.decided for c in seen.by_class()) == len(rows)

@@ -25,7 +25,7 @@ def coded(y: Any) -> tuple[Ints, tuple[Any, ...]]:
     array = np.asarray(y) if isinstance(y, np.ndarray) else None
     if array is not None and array.ndim != 1:
         raise DataError(f"labels must have shape (n,), got {array.shape}.")
-    if array is not None and array.dtype.kind in "biu":
+    if array is not None and array.dtype.kind in "biuU":
         distinct, inverse = np.unique(array, return_inverse=True)
         return inverse.astype(np.int64), tuple(distinct.tolist())
     items: list[Any] = y.tolist() if hasattr(y, "tolist") else y.to_list() if hasattr(y, "to_list") else list(y)

@@ -48,11 +48,14 @@ def fitted(learner: Any, X: Any, label: Any, weight: Floats, *, seed: int) -> An
         A scikit-learn classifier (never changed: a copy is fitted), or a learner of hindcast, such as
         ``hindcast.lightgbm()``, for a Frame.
     """
+    from threadpoolctl import threadpool_limits
+
     even = bool((weight == weight[0]).all())
     if hasattr(learner, "get_params"):
         model = cloned(learner, seed)
         more = {} if even else {_weight_keyword(model): weight}
-        model.fit(X, label.astype(np.int64), **more)
+        with threadpool_limits(limits=1, user_api="blas"):  # small problems: more threads wait for each other
+            model.fit(X, label.astype(np.int64), **more)
         one = list(model.classes_).index(1)
         return lambda rows: np.asarray(model.predict_proba(rows)[:, one], dtype=np.float64)
     if hasattr(learner, "fit") and hasattr(learner, "describe"):

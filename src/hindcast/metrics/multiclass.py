@@ -135,16 +135,35 @@ def class_confusion(label: Any, decided: Any, classes: Sequence[Any] | None = No
     classes : sequence, optional
         All classes in order, for those that never occur; else those that occur, sorted.
     """
+    names, true, made = _coded_both(label, decided, classes)
+    k = len(names)
+    return ClassConfusion(names, np.bincount(true * k + made, minlength=k * k).reshape(k, k).astype(np.int64))
+
+
+def _coded_both(label: Any, decided: Any, classes: Sequence[Any] | None) -> tuple[tuple[Any, ...], Ints, Ints]:
+    """The classes, and the place of each label and each decision among them, shape (n,)."""
+    arrays = [np.asarray(values) for values in (label, decided) if hasattr(values, "dtype")]
+    if len(arrays) == 2 and arrays[0].dtype.kind == arrays[1].dtype.kind and arrays[0].dtype.kind in "biuU":
+        distinct, inverse = np.unique(np.concatenate(arrays), return_inverse=True)
+        both, n = distinct.tolist(), len(arrays[0])
+        names = tuple(both) if classes is None else _distinct(classes)
+        index = {name: code for code, name in enumerate(names)}
+        if all(name in index for name in both) and len(arrays[1]) == n:
+            codes = np.array([index[name] for name in both], dtype=np.int64)[inverse]
+            return names, codes[:n], codes[n:]
     true, made = _labels(label, "label"), _labels(decided, "decided")
     if len(true) != len(made):
         raise DataError(f"{len(true)} labels meet {len(made)} decisions; pass one decision per label.")
-    names = classes_of([*true, *made]) if classes is None else tuple(classes)
+    names = classes_of([*true, *made]) if classes is None else _distinct(classes)
     index = {name: code for code, name in enumerate(names)}
-    if len(index) != len(names):
+    return names, _coded(true, index, "label"), _coded(made, index, "decided")
+
+
+def _distinct(classes: Sequence[Any]) -> tuple[Any, ...]:
+    names = tuple(classes)
+    if len(set(names)) != len(names):
         raise ConfigError(f"classes must be distinct, got {names!r}.")
-    codes = [_coded(values, index, what) for values, what in ((true, "label"), (made, "decided"))]
-    k = len(names)
-    return ClassConfusion(names, np.bincount(codes[0] * k + codes[1], minlength=k * k).reshape(k, k).astype(np.int64))
+    return names
 
 
 def _labels(values: Any, what: str) -> list[Any]:
@@ -250,11 +269,10 @@ def class_interval(
     1.0
     """
     read = _read(metric)
-    seen = class_confusion(label, decided)
-    index = {name: code for code, name in enumerate(seen.classes)}
-    k = len(seen.classes)
-    codes, count = block_numbers(blocks, seen.n)
-    cell = _coded(_labels(label, "label"), index, "label") * k + _coded(_labels(decided, "decided"), index, "decided")
+    names, true, made = _coded_both(label, decided, None)
+    k, n = len(names), len(true)
+    codes, count = block_numbers(blocks, n)
+    cell = true * k + made
     counts = np.bincount(codes * k * k + cell, minlength=count * k * k).reshape(count, k * k).astype(np.float64)
     found = read((block_draws(count, draws, seed) @ counts).reshape(draws, k, k))
-    return estimate_from_draws(float(read(seen.counts.astype(np.float64))), found, count, level, seen.n)
+    return estimate_from_draws(float(read(counts.sum(axis=0).reshape(k, k))), found, count, level, n)
