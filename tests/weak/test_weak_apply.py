@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import textwrap
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +19,7 @@ from hypothesis import strategies as st
 from hindcast.errors import ConfigError, DataError, StateError, UnknownName
 from hindcast.weak import Votes, apply, keyword, labelling_function, lookup, threshold
 from hindcast.weak.cache import VoteCache
+from hindcast.weak.workers import cores
 
 
 def has_link(text):
@@ -324,6 +326,26 @@ def test_what_was_answered_before_an_interruption_is_kept(tmp_path):
     votes = apply([slow], rows, cache=tmp_path / "c", workers=1)
     assert votes.computed == {"slow": 2_000}
     assert (votes.matrix == 0).all()
+
+
+def test_nothing_is_forked_unasked_beside_the_main_thread(monkeypatch):
+    monkeypatch.setattr(sys.modules["hindcast.weak.apply"], "_WORTH_S", 0.0)
+    seen: list[set[int]] = []
+
+    def where(text):
+        return os.getpid()
+
+    def run():
+        votes = apply([where], ["a"] * 10_000)
+        seen.append(set(votes.classes))
+
+    run()
+    thread = threading.Thread(target=run)
+    thread.start()
+    thread.join()
+    assert seen[1] == {os.getpid()}
+    if cores() > 1:
+        assert len(seen[0]) > 1
 
 
 def test_a_worker_that_dies_is_told():

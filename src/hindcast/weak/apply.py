@@ -23,7 +23,7 @@ from hindcast.weak.block import Block, blocks_of
 from hindcast.weak.cache import UNDONE, RowSet, VoteCache
 from hindcast.weak.functions import LabellingFunction, as_functions
 from hindcast.weak.votes import Failure, Votes, compact_codes
-from hindcast.weak.workers import can_fork, cores, in_processes
+from hindcast.weak.workers import can_fork, cores, in_processes, may_fork
 
 __all__ = ["apply"]
 
@@ -70,8 +70,8 @@ def apply(
         edited function is run again alone, and so is a changed row. Functions without an identity are run every time,
         and a note says why. Rows on which a function failed are not kept.
     workers : int, optional
-        Processes. By default one per processor once more than about a second of work is left, on Linux; 1 stays in
-        this process. Functions made with ``parallel=False`` always do.
+        Processes, forked, on Linux only. By default one per processor once more than about a second of work is left,
+        called from the main thread; 1 stays in this process. Functions made with ``parallel=False`` always do.
     progress : callable, optional
         Called with rows done and rows known of.
     blind : bool, default False
@@ -184,7 +184,8 @@ class _Run:
             starts = [s for s in chunks if any(_within(todo[j], s).size for j in group)]
             share = len(self.block) // both if both else 0
             offset = share if group is shared and alone else 0
-            limit = 1 if group is alone or not can_fork() else workers or cores()
+            able = may_fork() if workers is None else can_fork()
+            limit = 1 if group is alone or not able else workers or cores()
             for place, start in enumerate(self._chunks(group, starts, todo, limit, workers)):
                 yield offset + min(share, (place + 1) * share // len(starts)) if start >= 0 else offset
 

@@ -10,6 +10,7 @@ import multiprocessing
 import os
 import signal
 import sys
+import threading
 import traceback
 import warnings
 from collections.abc import Callable, Iterator, Sequence
@@ -18,7 +19,7 @@ from typing import Any
 
 from hindcast.errors import StateError
 
-__all__ = ["can_fork", "cores", "in_processes"]
+__all__ = ["can_fork", "cores", "in_processes", "may_fork"]
 
 _AHEAD = 2
 """Tasks a worker is given before it has answered, so that it never waits for the next."""
@@ -27,6 +28,11 @@ _AHEAD = 2
 def can_fork() -> bool:
     """Whether processes can be forked safely: on Linux, and not from a process that is one already."""
     return sys.platform == "linux" and not multiprocessing.current_process().daemon
+
+
+def may_fork() -> bool:
+    """Whether to fork unasked: from the main thread only, since a thread beside it may hold a lock right now."""
+    return can_fork() and threading.current_thread() is threading.main_thread()
 
 
 def cores() -> int:
