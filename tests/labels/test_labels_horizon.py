@@ -22,7 +22,6 @@ from hindcast.labels import (
     horizon_accuracy,
     horizon_costs,
     known_weights,
-    undelayed_probability,
 )
 from hindcast.values import DAY_US, HOUR_US, NEVER
 
@@ -164,7 +163,7 @@ def test_bad_news_is_corrected():
 
 
 def test_delays_that_hang_on_a_group_are_corrected_by_it():
-    """Half of the rows convert at once, the others take a week: without the group the correction blames the wrong half."""
+    """Half of the rows convert at once, the others take a week: a blind correction blames the wrong half."""
     x, asked, _, y, _ = conversions()
     slow = np.random.default_rng(9).integers(0, 2, len(y))
     delay = np.random.default_rng(8).exponential(np.where(slow == 1, 7 * DAY_US, 0.2 * DAY_US)).astype(np.int64)
@@ -209,17 +208,6 @@ def test_any_model_and_rows_will_do():
     assert constant.score.value == 0
 
 
-@given(st.lists(st.tuples(st.integers(0, 1), st.floats(0, 1)), min_size=1, max_size=20), st.floats(0.01, 1))
-def test_a_row_counts_once(rows, chance):
-    label, probability = (np.array(column, dtype=float) for column in zip(*rows, strict=True))
-    positive, negative = fake_negative_weights(label, probability, chance)
-    np.testing.assert_allclose(positive + negative, 1)
-    assert np.all((positive >= 0) & (negative >= -1e-12))
-    assert np.all(positive[label == 1] == 1)
-    if chance == 1:
-        assert np.all(positive[(label == 0) & (probability < 1)] == 0)
-
-
 def test_fake_negatives_are_as_many_as_they_are():
     """With the true probability, the weight as positive of all negatives is the number of fake ones."""
     _x, asked, known, y, p = conversions(n=50_000)
@@ -241,14 +229,6 @@ def test_curves_give_the_chances_of_each_age():
     old = age[seen] > DAY_US
     assert abs(np.average(y[seen][old], weights=weights[old]) - p.mean()) < 0.015
     assert y[seen].mean() < p.mean() - 0.003
-
-
-def test_a_probability_is_divided_by_its_chance():
-    assert undelayed_probability([0.2], 1.0).tolist() == [0.2]
-    with pytest.raises(DataError, match="chance that a positive"):
-        undelayed_probability([0.2], 0.0)
-    with pytest.raises(DataError, match="probabilities"):
-        undelayed_probability([1.2], 0.5)
 
 
 A = np.arange(4) * DAY_US
@@ -281,7 +261,6 @@ OPTIONS = {"model": LogisticRegression(), "train_until": 2 * DAY_US}
             ConfigError,
             "use 'weights'",
         ),
-        (lambda: known_weights([1], 1.0, 0.0), DataError, "chance in"),
     ],
 )
 def test_bad_requests_are_answered_kindly(call, error, says):

@@ -9,18 +9,11 @@ from hindcast.labels.cohen import cohen_kappa
 from hindcast.labels.copying import CopyingPair, copying_pairs
 from hindcast.labels.decisions import Decision, Labels
 from hindcast.labels.delay import DelayCurve, delay_curve, delay_curves, spine_delay_curve
+from hindcast.labels.delayed import fake_negative_weights, known_weights, undelayed_probability
 from hindcast.labels.events import Event
 from hindcast.labels.formats import FORMATS
 from hindcast.labels.guideline import Guideline
-from hindcast.labels.horizon import (
-    HorizonAccuracy,
-    HorizonCost,
-    fake_negative_weights,
-    horizon_accuracy,
-    horizon_costs,
-    known_weights,
-    undelayed_probability,
-)
+from hindcast.labels.horizon import HorizonAccuracy, HorizonCost, horizon_accuracy, horizon_costs
 from hindcast.labels.implicit import ImplicitLabels, click_labels, examination, position_weights
 from hindcast.labels.imported import Imported
 from hindcast.labels.intake import Added, Refused

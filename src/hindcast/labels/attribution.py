@@ -8,7 +8,7 @@ from typing import Any, Literal
 import numpy as np
 
 from hindcast.errors import ConfigError, DataError, UnknownName
-from hindcast.labels.delay import moments_of
+from hindcast.labels.moments import moments_of
 from hindcast.sampling import strata_of
 from hindcast.values import NEVER, Duration, Floats, Ints, duration_us
 

@@ -10,7 +10,7 @@ minus Kaplan-Meier.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from statistics import NormalDist
 from typing import Any, Literal
@@ -18,18 +18,16 @@ from typing import Any, Literal
 import numpy as np
 
 from hindcast.errors import ConfigError, DataError
+from hindcast.labels.moments import about, moments_of
 from hindcast.metrics import Estimate
 from hindcast.trainset import Spine
 from hindcast.values import (
-    DAY_US,
-    HOUR_US,
     NEVER,
     Bools,
     Duration,
     Floats,
     Ints,
     Moment,
-    duration_text,
     duration_us,
     moment_us,
 )
@@ -135,7 +133,7 @@ class DelayCurve:
         quantiles = {}
         for share in (0.5, 0.9, 0.95, 0.99):
             at = self.quantile(share).value
-            quantiles[f"{share:g}"] = None if math.isnan(at) else _about(int(at))
+            quantiles[f"{share:g}"] = None if math.isnan(at) else about(int(at))
         return {
             "rows": self.n,
             "labelled": self.labelled,
@@ -180,7 +178,7 @@ class DelayCurve:
         for share in (0.5, 0.9, 0.99):
             at = self.quantile(share).value
             if not math.isnan(at):
-                text = f"{share:.0%} by {_about(int(at))}"
+                text = f"{share:.0%} by {about(int(at))}"
                 marks.append({"x": at / 3.6e9, "y": share, "text": text, "showarrow": True, "ax": 40, "ay": 20})
         layout = {
             "title": {"text": title},
@@ -375,7 +373,7 @@ def _curve(start: Ints, end: Ints, gone: Ints, since: Ints, now: int, level: flo
     elif len(start) and known[-1] < 0.99:
         share = 1 - known[-1]
         notes.append(
-            f"{share:.1%} of labels have not come by the greatest age watched, {_about(longest)}: nothing says "
+            f"{share:.1%} of labels have not come by the greatest age watched, {about(longest)}: nothing says "
             "whether they ever will"
             if waiting[-1] > 1e-9
             else f"{share:.1%} of rows never get a label"
@@ -429,46 +427,6 @@ def _incidence(labelled: Ints, ended: Ints, risk: Ints) -> tuple[Floats, Floats,
     e0, e1 = (np.cumsum(cross * f**power) for power in (0, 1))
     variance = f**2 * c0 - 2 * f * c1 + c2 + np.cumsum(before**2 * own * (n - own) / n**3) - 2 * (f * e0 - e1)
     return np.asarray(np.minimum(f, 1.0)), np.asarray(np.maximum(variance, 0.0)), np.asarray(waiting)
-
-
-def moments_of(values: Any, what: str) -> Ints:
-    """Moments as microseconds, NEVER where missing, shape (n,)."""
-    if hasattr(values, "to_pylist"):
-        values = values.to_pylist()
-    array = (
-        values
-        if isinstance(values, np.ndarray)
-        else np.asarray(values if not isinstance(values, Sequence) else list(values))
-    )
-    if array.ndim != 1:
-        raise DataError(f"`{what}` are moments of shape (n,), got {array.shape}.")
-    if array.dtype.kind in "iu":
-        return np.minimum(array.astype(np.int64), NEVER)
-    if array.dtype.kind == "M":
-        missing = np.isnat(array)
-        moments = array.astype("datetime64[us]").astype(np.int64)
-        return np.where(missing, NEVER, moments)
-    if array.dtype.kind == "f":
-        missing = ~(array < NEVER)  # NaN and infinity too
-        return np.where(missing, NEVER, np.where(missing, 0.0, array)).astype(np.int64)
-    result = np.empty(len(array), dtype=np.int64)
-    for row, value in enumerate(array.tolist()):
-        if value is None or value != value:  # noqa: PLR0124
-            result[row] = NEVER
-            continue
-        try:
-            result[row] = moment_us(int(value) if isinstance(value, float) else value, what=what)
-        except ConfigError as error:
-            raise DataError(str(error), row=row + 1, column=what) from None
-    return np.minimum(result, NEVER)
-
-
-def _about(us: int) -> str:
-    """A duration for people, rounded up to a unit that is a small part of it."""
-    for unit, least in ((HOUR_US, 4 * DAY_US), (HOUR_US // 60, 2 * HOUR_US), (1_000_000, 120_000_000)):
-        if us >= least:
-            return duration_text(-(-us // unit) * unit)
-    return duration_text(us)
 
 
 def _age_us(age: Any) -> int:

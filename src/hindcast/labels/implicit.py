@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from hindcast.errors import ConfigError, DataError
-from hindcast.labels.delay import moments_of
+from hindcast.labels.moments import moments_of
 from hindcast.metrics import Estimate
 from hindcast.sampling import strata_of
 from hindcast.values import NEVER, Bools, Duration, Floats, Ints, Moment, duration_us, moment_us
