@@ -41,6 +41,8 @@ class Job:
         In the order in which they take turns.
     check : function of a result
         The numbers that must be equal; runs outside the measured time.
+    line : function of a result, optional
+        More columns for a peer's line, such as how good its result is; runs outside the measured time too.
     packages : mapping of peer to names of packages
         Whose versions stand in the peer's line; by default the package of the peer's name.
     children : names of peers
@@ -69,6 +71,7 @@ class Job:
     data: Callable[[int], Path]
     peers: Mapping[str, Peer]
     check: Callable[[Any], Mapping[str, Any]]
+    line: Callable[[Any], Mapping[str, Any]] | None = None
     packages: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     children: frozenset[str] = frozenset()
     limits: Mapping[str, int] = field(default_factory=dict)

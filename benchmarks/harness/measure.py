@@ -53,6 +53,7 @@ def measured(job: str, peer: str, size: int) -> dict[str, Any]:
         "peak_rss_mb": round(peak),
         "base_rss_mb": round(base),
         **found.line,
+        **(declared.line(found.result) if declared.line else {}),
         "check": dict(declared.check(found.result)),
         "versions": _versions(declared.packages.get(peer, (peer,))),
     }

@@ -51,10 +51,8 @@ def advise(model: LabelModel, votes: NDArray[Any], known: Ints) -> Verdict:
     expected = float((_best(proba) - _expected(counts, proba))[seen].mean())
     evidence = {"expected_gain": expected, "votes_a_row": density, "unexplained": model.unexplained, **measured}
     if model.near_the_vote:
-        text = (
-            f"{model.unexplained:.0%} of what functions have in common is not explained by a common truth, so their"
-            " accuracies cannot be learnt from it: use the vote"
-        )
+        reason = next(note for note in model.notes if "near the vote" in note)
+        text = f"{reason}: accuracies cannot be learnt from these votes, use the vote"
         return Verdict.failed(CHECK, text, **evidence)
     if expected < _GAIN:
         text = f"at {density:.1f} votes a row the model expects to be right on {expected:.2%} more rows: use the vote"

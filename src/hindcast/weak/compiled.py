@@ -7,6 +7,10 @@ from typing import Any
 
 from hindcast.compiling import compiler
 
-__all__ = ["compiled"]
+__all__ = ["compiled", "reordered"]
 
-compiled: Any = compiler(Path(__file__).resolve().parent)()
+_compiler = compiler(Path(__file__).resolve().parent)
+
+compiled: Any = _compiler()
+reordered: Any = _compiler(fastmath={"reassoc"})
+"""May add in another order than written, as wide as the processor likes: the same every time on one machine."""

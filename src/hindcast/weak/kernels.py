@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from hindcast.weak.compiled import compiled
+from hindcast.weak.compiled import compiled, reordered
 
 __all__ = ["BLOCK", "sweep", "sweep_two"]
 
@@ -113,14 +113,12 @@ def sweep(
     return total
 
 
-@compiled
+@reordered
 def sweep_two(
     votes: Any, first: int, last: int, parent: Any, base: Any, gain: Any, start: Any, counts: Any, mass: Any, out: Any
 ) -> float:
-    """:func:`sweep` for two classes and no known truth: one log odds a row, without a branch."""
+    """:func:`sweep` for two classes and no known truth: one log odds a row, and no branches where nobody leans."""
     functions = votes.shape[1]
-    wide = gain[:, :, 1] - gain[:, :, 0]
-    shift = gain[:, :, 0]
     odds, level = np.empty(BLOCK), np.empty(BLOCK)
     total = 0.0
     for begin in range(first, last, BLOCK):
@@ -130,11 +128,18 @@ def sweep_two(
             level[i] = start[0]
         for j in range(functions):
             b, p = base[j], parent[j]
-            for i in range(rows):
-                s = b if p < 0 else b + votes[begin + i, p] + 1
-                v = votes[begin + i, j] + 1
-                odds[i] += wide[s, v]
-                level[i] += shift[s, v]
+            if p < 0:
+                zero, one = gain[b, 1, 1] - gain[b, 1, 0], gain[b, 2, 1] - gain[b, 2, 0]
+                low0, low1 = gain[b, 1, 0], gain[b, 2, 0]
+                for i in range(rows):
+                    v = votes[begin + i, j]
+                    odds[i] += zero if v == 0 else (one if v == 1 else 0.0)
+                    level[i] += low0 if v == 0 else (low1 if v == 1 else 0.0)
+            else:
+                for i in range(rows):
+                    s, v = b + votes[begin + i, p] + 1, votes[begin + i, j] + 1
+                    odds[i] += gain[s, v, 1] - gain[s, v, 0]
+                    level[i] += gain[s, v, 0]
         for i in range(rows):
             small = np.exp(-abs(odds[i]))
             total += level[i] + max(odds[i], 0.0) + np.log1p(small)
@@ -144,11 +149,23 @@ def sweep_two(
             mass[0] += 1.0 - odds[i]
         for j in range(functions):
             b, p = base[j], parent[j]
-            for i in range(rows):
-                s = b if p < 0 else b + votes[begin + i, p] + 1
-                v = votes[begin + i, j] + 1
-                counts[s, v, 1] += odds[i]
-                counts[s, v, 0] += 1.0 - odds[i]
+            if p < 0:
+                zero, one, low0, low1 = 0.0, 0.0, 0.0, 0.0
+                for i in range(rows):
+                    v, high = votes[begin + i, j], odds[i]
+                    zero += high if v == 0 else 0.0
+                    one += high if v == 1 else 0.0
+                    low0 += 1.0 - high if v == 0 else 0.0
+                    low1 += 1.0 - high if v == 1 else 0.0
+                counts[b, 1, 1] += zero
+                counts[b, 2, 1] += one
+                counts[b, 1, 0] += low0
+                counts[b, 2, 0] += low1
+            else:
+                for i in range(rows):
+                    s, v = b + votes[begin + i, p] + 1, votes[begin + i, j] + 1
+                    counts[s, v, 1] += odds[i]
+                    counts[s, v, 0] += 1.0 - odds[i]
         if out.shape[0]:
             for i in range(rows):
                 out[begin + i, 0] = 1.0 - odds[i]

@@ -105,14 +105,20 @@ def learn(
     estimate = settle(part, shape, joint, rate, even, search=search, known=told, **options)
     estimate = _named(estimate, part, told, threads)
     unexplained = float("nan") if joint is None else misfit(joint, estimate)
-    near = one_sided.any() and unexplained > UNEXPLAINED
+    contrary = _contrary(estimate, one_sided, rate)
+    doubt = float(np.nanmax([unexplained, contrary]))
+    near = bool(one_sided.any()) and doubt > UNEXPLAINED
     pseudo = prior_of(estimate.shape, rate, np.full(classes, 1 / classes), _PSEUDO, _ACCURACY)
     if near:
         options["learn_balance"] = False
-        estimate, pseudo = _near_the_vote(used, known, estimate, one_sided, rate, even, unexplained)
+        estimate, pseudo = _near_the_vote(used, known, estimate, one_sided, rate, even, doubt)
+        if contrary > unexplained:
+            reason = f"{contrary:.0%} of the votes for one class only would be worse than chance"
+        else:
+            reason = f"{unexplained:.0%} of what functions have in common is not explained by a common truth"
         notes.append(
-            f"{unexplained:.0%} of what functions have in common is not explained: those that vote for one class only"
-            " are held near the vote" + (", and the balance is taken to be even" if given is None else "")
+            f"{reason}: functions that vote for one class only are held near the vote"
+            + (", and the balance is taken to be even" if given is None else "")
         )
     start = Estimate(estimate.shape, estimate.tables, estimate.balance)
     estimate = maximise_until(used, start, pseudo, known=known, steps=steps, progress=progress, **options)
@@ -153,7 +159,7 @@ def _one_sided(rate: Floats, rows: int) -> Bools:
     votes = rate.sum(axis=1)
     if votes[one].sum() > votes[~one].sum():
         return one
-    share = rate.sum(axis=0) / votes.sum()
+    share = rate.sum(axis=0) / max(float(votes.sum()), 1e-300)
     alike = rows * votes * np.log(np.maximum(share[rate.argmax(axis=1)], 1e-300))
     sure: Bools = one & (alike < np.log(1e-6))
     return sure
@@ -195,6 +201,20 @@ def _named(estimate: Estimate, votes: NDArray[Any], known: Ints, threads: int | 
     return swapped
 
 
+def _contrary(estimate: Estimate, rules: Bools, rate: Floats) -> float:
+    """The share of the votes of one-sided functions that come from those which the model takes to be misleading.
+
+    Rules are better than chance: a hidden class against which many of them are not is something else than the truth.
+    """
+    if not rules.any():
+        return 0.0
+    tables = marginals(estimate.tables, estimate.shape)[rules]
+    says, votes = rate[rules].argmax(axis=1), rate[rules].sum(axis=1)
+    own = tables[np.arange(len(says)), says + 1]
+    worse = own[np.arange(len(says)), says] < own @ estimate.balance
+    return float(votes[worse].sum() / max(votes.sum(), 1e-300))
+
+
 def _near_the_vote(
     votes: NDArray[Any],
     known: Ints,
@@ -202,10 +222,10 @@ def _near_the_vote(
     rules: Bools,
     rate: Floats,
     balance: Floats,
-    unexplained: float,
+    doubt: float,
 ) -> tuple[Estimate, Floats]:
-    """Where EM sets out, and pseudo-counts, with one-sided functions held near the vote, the more the worse the fit."""
-    excess = min((unexplained - UNEXPLAINED) / (1 - UNEXPLAINED), _SURE)
+    """Where EM sets out, and pseudo-counts, one-sided functions held near the vote by doubt."""
+    excess = min((doubt - UNEXPLAINED) / (1 - UNEXPLAINED), _SURE)
     strength = _HELD * len(votes) * excess / (1 - excess)
     accuracy = np.full(len(rate), _RULE)
     if len(known):
