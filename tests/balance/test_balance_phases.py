@@ -20,13 +20,14 @@ def world(n=3_000, rate=0.1, seed=0, classes=2):
 
 def net():
     torch = pytest.importorskip("torch", reason="PyTorch is not installed")
+    torch.set_num_threads(1)
     return torch.nn.Sequential(torch.nn.Linear(3, 8), torch.nn.ReLU(), torch.nn.Linear(8, 2))
 
 
 LEARNERS = {
     "boosting": lambda: b.Boosting(trees=20, more=20, parameters={"num_leaves": 7}),
     "gradual": lambda: b.Gradual(SGDClassifier(loss="log_loss", alpha=1e-3), epochs=3, more=3),
-    "network": lambda: b.Network(net, epochs=8, more=8, more_rate=1e-2),
+    "network": lambda: b.Network(net, epochs=5, more=5, more_rate=1e-2),
 }
 by_learner = pytest.mark.parametrize("kind", sorted(LEARNERS))
 
@@ -44,9 +45,7 @@ def test_the_second_phase_takes_back_what_balance_did_to_probabilities(kind):
     assert auc(later, last) > 0.75
     again = b.two_phase(LEARNERS[kind](), X, y, b.undersample(1.0), seed=2)
     assert np.array_equal(again.predict_proba(fresh), both.predict_proba(fresh))
-    assert np.array_equal(
-        both.predict_proba(fresh, 0), first.reshape(-1, 1) * [0, 1] + (1 - first).reshape(-1, 1) * [1, 0]
-    ) or (both.predict_proba(fresh, 0).sum(axis=1) == pytest.approx(np.ones(len(fresh))))
+    assert both.predict_proba(fresh, 0).sum(axis=1) == pytest.approx(np.ones(len(fresh)))
 
 
 def test_going_on_leaves_the_earlier_state_as_it_was():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from statistics import NormalDist
 from typing import Any
 
 import numpy as np
@@ -164,17 +165,25 @@ class BalanceReport:
 
     @property
     def advice(self) -> str:
-        """What to do: leave the data alone unless something ranks better beyond the noise."""
-        better = [m for m in self.methods[1:] if m.gain["average_precision"].low > 0]
+        """What to do: leave the data alone unless something ranks better beyond the noise.
+
+        The more methods are tried, the likelier one looks better by luck: here intervals are as wide as their number
+        asks for (Bonferroni).
+        """
+        tail = (1.0 - self.level) / 2.0
+        tried = max(1, len(self.methods) - 1)
+        wider = NormalDist().inv_cdf(1.0 - tail / tried) / NormalDist().inv_cdf(1.0 - tail)
+        gains = [(m, m.gain["average_precision"]) for m in self.methods[1:]]
+        better = [(m, g) for m, g in gains if g.value - wider * (g.value - g.low) > 0]
         if not better:
             return (
                 "Leave the rows as they are and move the threshold: no method finds the positives better than that, "
                 "beyond the noise."
             )
-        best = max(better, key=lambda m: m.gain["average_precision"].value)
+        best, gain = max(better, key=lambda pair: pair[1].value)
         return (
-            f"{best.name} ranks better than the rows as they are (average precision {best.gain['average_precision']}); "
-            "put its probabilities right for the prior, and choose the threshold on rows it has not seen."
+            f"{best.name} ranks better than the rows as they are (average precision higher by {gain}); put its "
+            "probabilities right for the prior, and choose the threshold on rows it has not seen."
         )
 
     def to_text(self) -> str:
