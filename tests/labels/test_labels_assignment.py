@@ -203,7 +203,7 @@ class Labelling(RuleBasedStateMachine):
 
 
 Labelling.TestCase.settings = settings(max_examples=60, stateful_step_count=30, deadline=None)
-TestLabelling = Labelling.TestCase
+TestLabelling = pytest.mark.slow(Labelling.TestCase)
 
 
 def run_dry(project: Project, people: tuple[str, ...]) -> dict[str, list[str]]:

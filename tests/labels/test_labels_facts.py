@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from labelling_aids import MINUTE, fresh_key, make, say, wait
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from labelling_aids import MINUTE, fresh_key, make, say, unsynced, wait
 
 import hindcast as hc
 from hindcast.clock import ReplayClock
@@ -126,6 +128,43 @@ def test_a_spine_reads_hand_labels_and_never_too_early(tmp_path, name):
         assert second.revised[2] == 0.0
         assert second.revised_known[2] == project.facts("majority")[-1].decided_us
         assert second.counts["revised"] == 1
+
+
+ACTIONS = st.tuples(
+    st.sampled_from(["label", "label", "unsure", "skip", "undo", "decide", "more"]),
+    st.sampled_from(["Ann", "Bo", "Cy"]),
+    st.sampled_from(["i0", "i1"]),
+    st.sampled_from(["ham", "spam"]),
+)
+
+
+@pytest.mark.slow
+@settings(max_examples=40)
+@given(st.lists(ACTIONS, max_size=14), st.integers(1, 3))
+def test_at_every_moment_the_facts_known_then_are_the_labels_of_then(tmp_path_factory, actions, overlap):
+    folder = tmp_path_factory.mktemp("facts")
+    seen: list[tuple[int, dict[str, str]]] = []
+    with make(folder / "p", items=2, people=("Ann", "Bo", "Cy"), overlap=overlap) as made:
+        made.add_annotator("Jo", role="adjudicator")
+    with unsynced(folder / "p", ReplayClock(MINUTE)) as project:
+        for what, who, item, label in actions:
+            if what == "undo":
+                project.undo(who)
+            elif what == "decide":
+                project.adjudicate("Jo", item, label if who != "Cy" else None, key=fresh_key())
+            elif what == "more":
+                project.enqueue([item], reason="again", priority=1, answers=2)
+            else:
+                say(project, who, item, None if what == "skip" else label, action=what)
+            found = {one.item: one.label for one in project.labels("majority") if one.label is not None}
+            seen.append((project._book.state.at_us, found))
+        facts = project.facts("majority")
+    for at, found in seen:
+        known: dict[str, str | None] = {}
+        for one in facts:
+            if one.decided_us <= at:
+                known[one.item] = one.label
+        assert {item: label for item, label in known.items() if label is not None} == found
 
 
 def test_facts_come_in_as_decisions(tmp_path):

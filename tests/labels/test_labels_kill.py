@@ -38,6 +38,7 @@ for name in ("Ann", "Bo", "Cy"):
 """
 
 
+@pytest.mark.slow
 @pytest.mark.service
 def test_after_kill_9_all_that_was_acknowledged_is_there_and_people_go_on(tmp_path):
     with make(tmp_path / "p", items=60, people=("Ann", "Bo", "Cy"), overlap=2, clock=None):
