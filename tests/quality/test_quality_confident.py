@@ -12,7 +12,8 @@ from sklearn.linear_model import LogisticRegression
 
 from hindcast.columns import Frame
 from hindcast.errors import ConfigError, DataError
-from hindcast.quality import HeldOut, LabelErrors, Suspects, find_label_errors, held_out_probabilities
+from hindcast.labels import Item, Project
+from hindcast.quality import HeldOut, LabelErrors, Suspects, duplicate_texts, find_label_errors, held_out_probabilities
 
 NOISE = np.array([[0.9, 0.1, 0.0], [0.0, 0.95, 0.05], [0.15, 0.0, 0.85]])
 """Shape (true, given)."""
@@ -273,3 +274,14 @@ def test_suspects_are_ranked_joined_and_sent():
     assert "note: mind" in both.to_text()
     with pytest.raises(DataError):
         Suspects.ranked([1], [], [])
+
+
+def test_suspects_come_first_in_a_real_project(tmp_path):
+    texts = ["call 0800 111 now", "see you at 8", "Call 0800 111  now", "lunch?"]
+    with Project.create(tmp_path / "p", name="spam", classes=["ham", "spam"], overlap=1) as project:
+        project.add_items([Item(f"m{at}", text) for at, text in enumerate(texts)])
+        project.add_annotator("Ann")
+        assert duplicate_texts(texts).suspects().send(project, project.items) == 1
+        task = project.next("Ann")
+        assert task is not None
+        assert task.item.id == "m2"
