@@ -1,6 +1,7 @@
 """Designs draw with the chances they promise: counted over thousands of seeds, within five standard errors."""
 
 import math
+from datetime import datetime
 
 import numpy as np
 import pandas as pd
@@ -265,6 +266,10 @@ def test_odd_strata():
     assert strata_of([1.5, math.nan, 0.5]).names == (0.5, 1.5, None)
     assert strata_of([("x", 1), ("x", 1), ("a", 2)]).names == (("a", 2), ("x", 1))
     assert strata_of([]).sizes.tolist() == []
+    days = np.array(["2020-01-02", "NaT", "2020-01-01"], dtype="datetime64[ns]")
+    assert strata_of(days).names == (datetime(2020, 1, 1), datetime(2020, 1, 2), None)
+    assert strata_of(pd.Series([1, None], dtype="Int64")).names == (1, None)
+    assert strata_of(pd.Series([True, None], dtype="boolean")).names == (True, None)
     assert strata_of([True, False]).names == (False, True)
     assert strata_of(["ä", 1, None]).names == (1, "ä", None)
     assert strata_of(np.array([[1, 2], [1, 3]])).names == ((1, 2), (1, 3))

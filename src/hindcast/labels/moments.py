@@ -35,7 +35,7 @@ def moments_of(values: Any, what: str) -> Ints:
         return np.where(missing, NEVER, np.where(missing, 0.0, array)).astype(np.int64)
     result = np.empty(len(array), dtype=np.int64)
     for row, value in enumerate(array.tolist()):
-        if value is None or value != value:  # noqa: PLR0124
+        if value is None or type(value).__name__ in ("NAType", "NaTType") or value != value:  # noqa: PLR0124
             result[row] = NEVER
             continue
         try:

@@ -120,6 +120,8 @@ def _codes(column: Any) -> tuple[Ints, list[Any]]:
         values = column.to_pylist()
     else:
         values = column if isinstance(column, list) else np.asarray(column)
+    if isinstance(values, np.ndarray) and values.dtype.kind == "M":
+        values = values.astype("datetime64[us]").astype(object)
     if isinstance(values, np.ndarray) and values.dtype.kind in "iub":
         distinct, code = np.unique(values, return_inverse=True)
         return code.astype(np.int64), distinct.tolist()
@@ -144,7 +146,9 @@ def _codes(column: Any) -> tuple[Ints, list[Any]]:
 
 
 def _null(item: Any) -> bool:
-    return item is None or (isinstance(item, float | np.floating) and item != item)  # noqa: PLR0124
+    if item is None or type(item).__name__ in ("NAType", "NaTType"):  # pandas' own
+        return True
+    return isinstance(item, float | np.floating) and bool(np.isnan(item))
 
 
 def _family(value: Any) -> str:
