@@ -33,7 +33,7 @@ def some(n: int) -> np.ndarray[Any, Any]:
 def encoded(texts: list[str]) -> Any:
     from sklearn.feature_extraction.text import TfidfVectorizer
 
-    return TfidfVectorizer(ngram_range=(1, 2), min_df=3, sublinear_tf=True).fit_transform(texts)
+    return TfidfVectorizer(min_df=3, sublinear_tf=True).fit_transform(texts)
 
 
 def banking() -> tuple[Any, np.ndarray[Any, Any]]:

@@ -84,6 +84,23 @@ def test_labelled_items_are_kept_away_from() -> None:
     assert k_centre(x, 3, asked=x).tolist() == []
 
 
+def test_items_far_from_zero_are_no_copies_of_each_other() -> None:
+    years = np.array([[1999.0], [2000.0], [2001.0], [2001.0], [2005.0]])
+    assert len(top(np.ones(5), 5, features=years)) == 4
+    assert len(k_centre(years, 5)) == 4
+    assert len(mixed(np.ones(5), years, 5)) == 4
+
+
+@given(seeds, st.sampled_from([1e-6, 1e6]))
+def test_the_unit_of_the_features_does_not_matter(seed: int, unit: float) -> None:
+    x, p = pool(seed, 20)
+    other = batches(x * unit, p, 6, seed)
+    for name, places in batches(x, p, 6, seed).items():
+        assert len(other[name]) == 6
+        if name != "cluster":  # its tolerance for moving centres is absolute
+            assert places.tolist() == other[name].tolist(), name
+
+
 def test_clusters_are_each_asked_once_and_the_uncertain_weigh_more() -> None:
     random = np.random.default_rng(0)
     centres = np.array([[0.0, 0.0], [10.0, 0.0], [0.0, 10.0], [10.0, 10.0]])

@@ -18,6 +18,7 @@ from hindcast.values import Bools, Floats, Ints
 __all__ = ["badge", "cluster", "k_centre", "mixed", "ranked", "top"]
 
 _BLOCK = 1 << 16
+_ROUNDING = 1e-13
 
 
 def ranked(scores: Any, *, seed: int = 0) -> Ints:
@@ -54,13 +55,28 @@ def _dot(x: Any, row: Any) -> Floats:
     return np.asarray(dense, dtype=np.float64).ravel()
 
 
-def near_to(x: Any, row: Any, squares: Floats, near: float) -> Bools:
-    """Which rows of `x` are `row`, or differ from it by at most `near` times the longer of the two, shape (n,)."""
-    own = float(_squares(row)[0])
-    apart = squares + own - 2.0 * _dot(x, row)
-    longest = np.maximum(squares, own)
-    same: Bools = apart <= max(near**2, 1e-12) * longest
+def _limit(x: Any, near: float) -> float:
+    """The squared distance below which items are copies: `near` times the pool's spread, squared.
+
+    The spread is the root mean square distance of the items from their mean, so that an offset of all of them changes
+    nothing.
+    """
+    if not x.shape[0]:
+        return 0.0
+    mean = np.asarray(x.mean(axis=0), dtype=np.float64).ravel()
+    return near**2 * max(float(_squares(x).mean()) - float(mean @ mean), 0.0)
+
+
+def _copy(apart: Floats, longest: Any, limit: float) -> Bools:
+    """Whether squared distances are those of copies, the rounding of items that long allowed for."""
+    same: Bools = apart <= limit + _ROUNDING * longest
     return same
+
+
+def near_to(x: Any, row: Any, squares: Floats, limit: float) -> Bools:
+    """Which rows of `x` are copies of `row`, shape (n,)."""
+    own = float(_squares(row)[0])
+    return _copy(squares + own - 2.0 * _dot(x, row), np.maximum(squares, own), limit)
 
 
 def top(
@@ -84,7 +100,8 @@ def top(
     asked : array or sparse matrix, shape (k, d), optional
         Items that are labelled already; near copies of them are not chosen.
     near : float, default 1e-3
-        Items count as one when their distance is at most `near` times the longer one's length.
+        Items count as one when their distance is at most `near` times the spread of the pool: the root mean square
+        distance of its items from their mean.
 
     Examples
     --------
@@ -100,24 +117,25 @@ def top(
     if x.shape[0] != len(order):
         raise DataError(f"{len(order)} scores came with {x.shape[0]} rows of features.")
     old = None if asked is None else finite_matrix(asked, what="labelled items")
+    limit = _limit(x, near)
     chosen: list[int] = []
     start, size = 0, max(64, 4 * n)
     while len(chosen) < n and start < len(order):
         block = order[start : start + size]
         part = x[block]
         squares = _squares(part)
-        free = ~_copies_of_any(part, squares, old, near)
+        free = ~_copies_of_any(part, squares, old, limit)
         for place in chosen:
-            free &= ~near_to(part, _row(x, place), squares, near)
+            free &= ~near_to(part, _row(x, place), squares, limit)
         for at in range(len(block)):
             if free[at] and len(chosen) < n:
                 chosen.append(int(block[at]))
-                free &= ~near_to(part, _row(part, at), squares, near)
+                free &= ~near_to(part, _row(part, at), squares, limit)
         start, size = start + size, min(size * 2, _BLOCK)
     return np.array(chosen, dtype=np.int64)
 
 
-def _copies_of_any(part: Any, squares: Floats, old: Any, near: float) -> Bools:
+def _copies_of_any(part: Any, squares: Floats, old: Any, limit: float) -> Bools:
     """Which rows are near copies of any row of `old`, by blocks."""
     found = np.zeros(part.shape[0], dtype=np.bool_)
     if old is None or not old.shape[0]:
@@ -130,7 +148,7 @@ def _copies_of_any(part: Any, squares: Floats, old: Any, near: float) -> Bools:
             product = across.toarray() if is_sparse(across) else np.asarray(across)
             theirs = old_squares[start : start + size]
             apart = squares[:, None] + theirs - 2.0 * product
-            found |= (apart <= max(near**2, 1e-12) * np.maximum(squares[:, None], theirs)).any(axis=1)
+            found |= _copy(apart, np.maximum(squares[:, None], theirs), limit).any(axis=1)
     return found
 
 
@@ -170,12 +188,13 @@ def k_centre(features: Any, n: int, *, asked: Any = None, near: float = 1e-3, se
     squares = _squares(x)
     old = None if asked is None else finite_matrix(asked, what="labelled items")
     least = _nearest_square(x, squares, old)
+    limit = _limit(x, near)
     chosen: list[int] = []
     for _ in range(min(n, x.shape[0])):
         far = least.max()
         ties = np.flatnonzero(least >= far)
         place = int(ties[tie[ties].argmin()])
-        if far <= max(near**2, 1e-12) * max(float(squares[place]), 1e-300):
+        if far <= limit + _ROUNDING * float(squares[place]):
             break
         chosen.append(place)
         row = _row(x, place)
@@ -276,12 +295,13 @@ def mixed(
     tie = np.random.default_rng([seed, 40_241]).permutation(len(wanted))
     squares = _squares(x)
     least = _nearest_square(x, squares, None if asked is None else finite_matrix(asked, what="labelled items"))
+    limit = _limit(x, near)
     chosen: list[int] = []
     for _ in range(min(n, len(wanted))):
         far = np.where(np.isinf(least), 1.0, least)
         greatest = float(far.max())
         value = wanted * (far / greatest if greatest > 0 else far) ** (weight / 2.0)
-        value[far <= max(near**2, 1e-12) * squares] = -1.0
+        value[_copy(least, squares, limit)] = -1.0
         value[chosen] = -1.0
         if value.max() < 0:
             break
