@@ -55,6 +55,14 @@ class TomekLinks(Resampling):
     References
     ----------
     Tomek, "Two Modifications of CNN", IEEE Transactions on Systems, Man and Cybernetics 6, 1976.
+
+    Examples
+    --------
+    >>> from hindcast.columns import Frame
+    >>> from hindcast.trainset.rows import Rows
+    >>> rows = Rows.of(Frame.of({"x": [0.0, 1.0, 1.1, 5.0, 5.2]}), [0, 0, 1, 1, 0])
+    >>> TomekLinks().apply(rows, seed=0).features["x"].values.tolist()
+    [0.0, 1.1, 5.0]
     """
 
     of: Literal["common", "all"] = "common"
@@ -85,6 +93,14 @@ class EditedNearestNeighbours(Resampling):
     References
     ----------
     Wilson, "Asymptotic Properties of Nearest Neighbor Rules Using Edited Data", 1972.
+
+    Examples
+    --------
+    >>> from hindcast.columns import Frame
+    >>> from hindcast.trainset.rows import Rows
+    >>> rows = Rows.of(Frame.of({"x": [0.0, 1.0, 5.0, 5.1, 5.2]}), [0, 0, 1, 1, 0])
+    >>> EditedNearestNeighbours(k=1).apply(rows, seed=0).features["x"].values.tolist()
+    [0.0, 1.0, 5.0, 5.1]
     """
 
     k: int = 3
@@ -128,6 +144,14 @@ class SmoteTomek(Resampling):
     References
     ----------
     Batista, Bazzan and Monard, "Balancing Training Data for Automated Annotation of Keywords", WOB 2003.
+
+    Examples
+    --------
+    >>> from hindcast.columns import Frame
+    >>> from hindcast.trainset.rows import Rows
+    >>> rows = Rows.of(Frame.of({"x": [0.0, 1.0, 5.0, 6.0, 7.0, 8.0, 9.0]}), [1, 1, 0, 0, 0, 0, 0])
+    >>> SmoteTomek(k=1).apply(rows, seed=0).base_rate
+    0.5
     """
 
     k: int = 5
@@ -158,6 +182,14 @@ class SmoteEnn(Resampling):
     ----------
     Batista, Prati and Monard, "A Study of the Behavior of Several Methods for Balancing Machine Learning Training
     Data", SIGKDD Explorations 6, 2004.
+
+    Examples
+    --------
+    >>> from hindcast.columns import Frame
+    >>> from hindcast.trainset.rows import Rows
+    >>> rows = Rows.of(Frame.of({"x": [0.0, 1.0, 5.0, 6.0, 7.0, 8.0, 9.0]}), [1, 1, 0, 0, 0, 0, 0])
+    >>> SmoteEnn(k=1, edit_k=1).apply(rows, seed=0).base_rate
+    0.5
     """
 
     k: int = 5

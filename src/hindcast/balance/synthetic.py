@@ -76,6 +76,16 @@ class Smote(Resampling):
     References
     ----------
     Chawla et al., "SMOTE: Synthetic Minority Over-sampling Technique", JAIR 16, 2002.
+
+    Examples
+    --------
+    >>> from hindcast.columns import Frame
+    >>> from hindcast.trainset.rows import Rows
+    >>> rows = Rows.of(Frame.of({"x": [0.0, 4.0, 7.0, 8.0, 9.0, 9.5]}), [1, 1, 0, 0, 0, 0])
+    >>> after = Smote(k=1).apply(rows, seed=0)
+    >>> made = after.features["x"].values[6:]
+    >>> len(made), bool(((made >= 0) & (made <= 4)).all())
+    (2, True)
     """
 
     k: int = 5
@@ -113,6 +123,14 @@ class BorderlineSmote(Resampling):
     References
     ----------
     Han, Wang and Mao, "Borderline-SMOTE", ICIC 2005.
+
+    Examples
+    --------
+    >>> from hindcast.columns import Frame
+    >>> from hindcast.trainset.rows import Rows
+    >>> rows = Rows.of(Frame.of({"x": [0.0, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0]}), [1, 0, 1, 0, 1, 0, 0, 0])
+    >>> len(BorderlineSmote(k=1, among=3).apply(rows, seed=0))
+    10
     """
 
     k: int = 5
@@ -152,6 +170,14 @@ class Adasyn(Resampling):
     References
     ----------
     He et al., "ADASYN: Adaptive Synthetic Sampling Approach for Imbalanced Learning", IJCNN 2008.
+
+    Examples
+    --------
+    >>> from hindcast.columns import Frame
+    >>> from hindcast.trainset.rows import Rows
+    >>> rows = Rows.of(Frame.of({"x": [0.0, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0]}), [1, 0, 1, 0, 1, 0, 0, 0])
+    >>> len(Adasyn(k=2).apply(rows, seed=0))
+    10
     """
 
     k: int = 5
