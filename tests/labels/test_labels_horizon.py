@@ -138,6 +138,9 @@ def test_fake_negatives_are_corrected(correction):
     assert abs(right.predicted_rate - right.base_rate) < 0.35 * abs(short.predicted_rate - short.base_rate)
     assert best.against.value == best.against.low == 0
     assert short.n_train > best.n_train, "a short horizon has fresher rows"
+    assert all(isinstance(note, str) for note in right.notes)
+    if correction == "calibrate":
+        assert "would pass 1" in right.notes[0]
     if correction == "weights":  # dividing overshoots where probabilities are near the chance: weights are the better
         assert right.score.value < best.score.value + 0.005
 
@@ -178,6 +181,9 @@ def test_delays_that_hang_on_a_group_are_corrected_by_it():
     blind, *_ = horizon_accuracy(rows, asked, known, y, ["1d", "30d"], **options)
     seeing, *_ = horizon_accuracy(rows, asked, known, y, ["1d", "30d"], delay_by=slow, **options)
     assert seeing.score.value < blind.score.value - 0.02
+    assert not seeing.notes
+    early, *_ = horizon_accuracy(rows, asked, known, y, ["1h", "30d"], delay_by=slow, **options)
+    assert "hardly ever known" in early.notes[0]
     with pytest.raises(DataError, match="delay_by has 1"):
         horizon_accuracy(rows, asked, known, y, ["1d", "30d"], delay_by=[1], **options)
 

@@ -33,6 +33,7 @@ __all__ = [
 
 _SHRINK = 20.0
 """As many rows of all stand beside those of a group when its chance is measured."""
+_HIDDEN = 0.05
 Missing = Literal["negative", "drop"]
 Correction = Literal["none", "weights", "calibrate"]
 
@@ -83,6 +84,8 @@ class HorizonAccuracy:
         Score minus that of the longest horizon without correction, paired on the same rows.
     predicted_rate, base_rate : float
         What the model expects of the rows it is judged on, and what they came to.
+    notes : tuple of str
+        Why a correction should not be trusted here, if it should not.
     """
 
     horizon: int
@@ -93,6 +96,7 @@ class HorizonAccuracy:
     against: Estimate
     predicted_rate: float
     base_rate: float
+    notes: tuple[str, ...] = ()
 
 
 def horizon_costs(
@@ -266,6 +270,7 @@ def horizon_accuracy(
         raise DataError(f"{len(data.asked)} rows were asked and delay_by has {len(group)}.")
     test = take_rows(x, judged)
 
+    doubts: dict[tuple[int, Correction], list[str]] = {}
     fitted: dict[int, Callable[[Any], Floats]] = {}
 
     def as_seen(age: int, rows: Ints, y: Floats) -> Callable[[Any], Floats]:
@@ -283,6 +288,11 @@ def horizon_accuracy(
             raise DataError("no row has a final label at train_until, so how labels are delayed could not be measured.")
         early = data.known[past] < data.asked[past] + age
         positive_known = _chances(early, past_truth == 1, group[past], group)
+        told = doubts.setdefault((age, correction), [])
+        if (hidden := float((positive_known[judged] < _HIDDEN).mean())) > 0:
+            told.append(
+                f"{hidden:.0%} of rows are of a kind whose positives are hardly ever known by then; none stand for them"
+            )
         if missing == "drop":
             negative_known = _chances(early, past_truth == 0, group[past], group)
             counts = known_weights(y, negative_known[rows], positive_known[rows])
@@ -291,7 +301,12 @@ def horizon_accuracy(
             raise DataError(f"no positive was ever known within {duration_text(age)}; nothing can be learnt from them.")
         seen = as_seen(age, rows, y)
         if correction == "calibrate":
-            return undelayed_probability(seen(test), positive_known[judged]), len(rows)
+            raised = seen(test)
+            if (beyond := float((raised > positive_known[judged]).mean())) > 0:
+                told.append(
+                    f"{beyond:.1%} of probabilities would pass 1: delays hang on the row, or the model is unsure"
+                )
+            return undelayed_probability(raised, positive_known[judged]), len(rows)
         as_positive, as_negative = fake_negative_weights(y, seen(take_rows(x, rows)), positive_known[rows])
         twice = np.concatenate([rows, rows])
         counts = np.concatenate([as_positive, as_negative])
@@ -313,7 +328,8 @@ def horizon_accuracy(
         score = interval(metric, truth, probability, days, level=level)
         against = difference(metric, truth, probability, plain[longest][0], days, level=level)
         rates = float(probability.mean()), float(truth.mean())
-        results.append(HorizonAccuracy(age, correction, n, len(judged), score, against, *rates))
+        notes = tuple(doubts.get((age, correction), ()))
+        results.append(HorizonAccuracy(age, correction, n, len(judged), score, against, *rates, notes))
         if progress is not None:
             progress(done + 1, len(jobs))
     return tuple(results)
