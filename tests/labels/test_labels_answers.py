@@ -86,6 +86,11 @@ def test_names_of_several_types_and_given_classes_keep_their_order():
     ordered = Answers.of([1, 2], ["a", "a"], ["low", "high"], classes=["low", "middle", "high"])
     assert ordered.label.tolist() == [0, 2]
     assert codes_of(np.array([2.5, 1.0]), column="label")[1] == (1, 2.5)
+    assert codes_of(np.array([-128, 127, -128], dtype=np.int8), column="label")[0].tolist() == [0, 1, 0]
+    assert codes_of(np.array([2**63 + 5, 2**63], dtype=np.uint64), column="label")[1] == (2**63, 2**63 + 5)
+    far = codes_of(np.array([-(2**62), 2**62]), column="label")
+    assert (far[0].tolist(), far[1]) == ([0, 1], (-(2**62), 2**62))
+    assert codes_of(np.array([True, False]), column="label")[1] == (False, True)
 
 
 def test_times_come_as_moments_of_any_kind():

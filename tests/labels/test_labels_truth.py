@@ -249,6 +249,13 @@ def test_bad_requests_are_named():
     assert told[0] == (1, 500)
 
 
+def test_confusions_that_would_not_fit_are_refused():
+    n = 2_000
+    wide = Answers.of(np.arange(n), np.arange(n), np.arange(n))
+    with pytest.raises(DataError, match="one-coin"):
+        infer_truth(wide)
+
+
 @pytest.mark.skipif("HINDCAST_DATA" not in os.environ, reason="HINDCAST_DATA is not set")
 @pytest.mark.parametrize(
     ("name", "reference"), [("bluebird", 89.8), ("rte", 92.8), ("trec", 70.2), ("web", 82.6), ("dog", 84.3)]

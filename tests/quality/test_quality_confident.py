@@ -216,6 +216,8 @@ def test_times_may_be_datetimes_and_labels_never_known():
     known[:3] = np.datetime64("NaT")
     found = held_out_probabilities(Recorder(), np.arange(30.0)[:, None], np.arange(30) % 2, at=at, known=known)
     assert any("not judged" in note for note in found.notes)
+    with pytest.raises(DataError, match="datetime64"):
+        held_out_probabilities(Recorder(), np.arange(2.0)[:, None], [0, 1], at=["Monday", "Tuesday"])
     with pytest.raises(DataError, match="no time"):
         held_out_probabilities(Recorder(), np.arange(2.0)[:, None], [0, 1], at=[1.0, np.nan])
 

@@ -12,15 +12,18 @@ from typing import Any
 
 import numpy as np
 
+from hindcast.errors import DataError
 from hindcast.labels.answers import Answers
 from hindcast.labels.posterior import class_prior, common_notes, finished, normalised, started
 from hindcast.values import Floats, Ints
 
-__all__ = ["dawid_skene", "one_coin"]
+__all__ = ["MOST_CELLS", "dawid_skene", "one_coin"]
 
 FLOOR = 0.01
 """Added to every cell of a confusion, so that what was never seen is not impossible."""
 LEAST = 1e-12
+MOST_CELLS = 200_000_000
+"""Of all confusions together: 1.6 GB."""
 Progress = Callable[[int, int], None]
 
 
@@ -67,6 +70,10 @@ def dawid_skene(
     Statistics 28(1), 1979.
     """
     k, m = len(answers.classes), len(answers.annotators)
+    if m * k * k > MOST_CELLS:
+        raise DataError(
+            f"{m:,} annotators with {k:,} classes need {m * k * k:,} cells of confusion; take method='one-coin'."
+        )
     shares, learn = class_prior(answers, prior, "learnt")
     probability = started(answers, known)
     said = _sparse(answers)

@@ -99,10 +99,11 @@ def _distinct_numbers(raw: NDArray[Any]) -> tuple[Ints, tuple[Any, ...]]:
     if raw.dtype.kind in "iu" and len(raw):
         low, high = int(raw.min()), int(raw.max())
         if high - low <= 4 * len(raw) + 1_000:  # a table of what occurs is quicker than sorting
-            shifted = (raw - raw.dtype.type(low)).astype(np.int64)
+            wide = raw if raw.dtype == np.uint64 else raw.astype(np.int64)  # int8 would overflow
+            shifted = (wide - wide.dtype.type(low)).astype(np.int64)
             occurs = np.zeros(high - low + 1, dtype=np.bool_)
             occurs[shifted] = True
-            return (np.cumsum(occurs) - 1)[shifted], tuple((np.flatnonzero(occurs) + low).tolist())
+            return (np.cumsum(occurs) - 1)[shifted], tuple(low + at for at in np.flatnonzero(occurs).tolist())
     present = ~np.isnan(raw) if raw.dtype.kind == "f" else np.ones(len(raw), dtype=np.bool_)
     names, inverse = np.unique(raw[present], return_inverse=True)
     codes = np.full(len(raw), -1, dtype=np.int64)

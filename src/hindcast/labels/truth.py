@@ -10,7 +10,7 @@ import numpy as np
 
 from hindcast.errors import ConfigError, UnknownName
 from hindcast.labels.answers import Answers, Truth
-from hindcast.labels.dawid_skene import dawid_skene, one_coin
+from hindcast.labels.dawid_skene import MOST_CELLS, dawid_skene, one_coin
 from hindcast.labels.glad import glad
 from hindcast.labels.posterior import clamped, common_notes, finished, known_codes
 from hindcast.values import Floats, Ints
@@ -135,7 +135,8 @@ def infer_truth(
 
 def _beside(answers: Answers, found: Truth, known: Ints, weights: Any) -> Truth:
     """The same, with a note where Dawid and Skene's model sees another truth: people may lean, which it can tell."""
-    if weights is not None or len(answers.items) < _ENOUGH or len(answers.classes) < 2:
+    k = len(answers.classes)
+    if weights is not None or len(answers.items) < _ENOUGH or k < 2 or len(answers.annotators) * k * k > MOST_CELLS:
         return found
     full: Truth = dawid_skene(answers, known, ties="lowest", seed=0)
     other = (full.label != found.label) & ~found.tied & ~full.tied

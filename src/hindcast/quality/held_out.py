@@ -172,7 +172,10 @@ def _moments(values: Any, name: str) -> Floats:
         times = array.astype("datetime64[us]").astype(np.int64).astype(np.float64)
         times[missing] = np.nan
     else:
-        times = array.astype(np.float64)
+        try:
+            times = array.astype(np.float64)
+        except (TypeError, ValueError):
+            raise DataError(f"times are numbers or datetime64, got {array.dtype}", column=name) from None
     missing = np.isnan(times)
     if missing.any():
         if name == "at":
