@@ -155,9 +155,11 @@ class _Run:
     # ---- the whole --------------------------------------------------------------------------------------
 
     def go(self, store: VoteCache | None, workers: int | None, progress: Progress | None) -> None:
-        if store is not None:
+        if store is None:
+            todo = [np.arange(len(self.block), dtype=np.int64)] * len(self.functions)
+        else:
             self._recall(store)
-        todo = [np.flatnonzero(codes == UNDONE) for codes in self.codes]
+            todo = [np.flatnonzero(codes == UNDONE) for codes in self.codes]
         alone = [j for j, f in enumerate(self.functions) if len(todo[j]) and not f.parallel]
         shared = [j for j, f in enumerate(self.functions) if len(todo[j]) and f.parallel]
         kept = stopwatch_s()
