@@ -353,6 +353,27 @@ def test_one_class_or_no_rows_is_told(step):
             step.apply(part, 0)
 
 
+@pytest.mark.parametrize("step", [b.smote(), b.adasyn(), b.tomek_links(), b.smote_enn()])
+def test_without_a_column_there_are_no_neighbours(step):
+    with pytest.raises(DataError, match="no column to seek neighbours in"):
+        b.resample(np.zeros((6, 0)), [0, 0, 0, 0, 1, 1], step)
+
+
+def test_columns_of_moments_are_copied_and_categories_of_pandas_stay():
+    random = np.random.default_rng(0)
+    table = pd.DataFrame(
+        {
+            "x": random.normal(size=60),
+            "c": pd.Categorical(random.choice(["a", "b"], 60)),
+            "at": pd.date_range("2020-01-01", periods=60, tz="UTC"),
+        }
+    )
+    after = b.resample(table, pd.Series(np.arange(60) % 6 == 0), b.smote(3))
+    assert list(after.X.dtypes) == list(table.dtypes)
+    assert set(after.X["at"][60:]) <= set(table["at"][::6])
+    assert after.y.dtype == bool
+
+
 def test_labels_and_weights_are_checked():
     with pytest.raises(DataError, match="row 2"):
         b.resample([[1], [2]], ["a", None], b.undersample())

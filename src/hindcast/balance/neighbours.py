@@ -61,6 +61,7 @@ def made_points(
             f"{how} makes a row between two of its class, but class number {code} has {rows} row; use oversample(), or "
             "get more labels of that class."
         )
+    _checked_space(space, how)
     k = min(k, rows - 1)
     before = np.bincount(codes)
     state, target = _state(seed, code), {code: rows + count}
@@ -84,6 +85,8 @@ def made_points(
         try:
             found, labels = sampler.fit_resample(points, codes)
         except (RuntimeError, ValueError) as error:
+            if how == "smote":
+                raise
             raise _no_border(how, code, rows) from error
     made = found[len(codes) :]
     if not made.shape[0]:
@@ -96,6 +99,11 @@ def made_points(
     made = made.toarray() if hasattr(made, "toarray") else made
     near = nearest(points, np.flatnonzero(codes == code), made)
     return made[:, :width], space.codes[near]
+
+
+def _checked_space(space: Space, how: str) -> None:
+    if not space.numbers.shape[1] + len(space.sizes):
+        raise DataError(f"{how} has no column to seek neighbours in: give it numbers, texts or booleans.")
 
 
 def _no_border(how: str, code: int, rows: int) -> DataError:
@@ -154,6 +162,7 @@ def cleaned_places(
     """
     from threadpoolctl import threadpool_limits
 
+    _checked_space(space, how)
     under = library("under_sampling")
     if how == "tomek_links":
         sampler = under.TomekLinks(sampling_strategy=list(of))
