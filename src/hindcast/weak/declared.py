@@ -98,7 +98,7 @@ class WeakLabels:
         from hindcast.weak.vote import MajorityVote
 
         everything = Frame.concat([rows.features, unlabelled])
-        votes = apply(self.functions, everything, classes=(0, 1))
+        votes = apply(self.functions, everything, classes=(0, 1), workers=1)
         matrix = np.asarray(votes)
         n = len(rows)
         truth = np.full(len(matrix), -1, dtype=np.int64)
