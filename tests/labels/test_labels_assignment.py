@@ -261,19 +261,36 @@ def test_priority_goes_before_the_shuffle(tmp_path):
         assert {item[:4] for item in got[1:5]} == {"high"}
 
 
-def test_what_moves_down_waits(tmp_path):
-    with make(tmp_path / "p", items=3, people=("Ann",), overlap=1) as project:
-        first = project.next("Ann").item.id
-        say(project, "Ann", first)
-        second = project.next("Ann").item.id
+def test_what_moves_up_and_down_again_waits_with_the_others(tmp_path):
+    with make(tmp_path / "p", items=8, people=("Ann",), overlap=1) as project:
+        own = sorted(project.items, key=lambda item: shuffled(0, "Ann", item))
+        assert project.next("Ann").item.id == own[0]
+        project.enqueue(own[-2:], reason="urgent", priority=3)
+        project.enqueue(own[-1:], reason="not urgent after all", priority=-1)
+        assert run_dry(project, ("Ann",))["Ann"] == [own[0], own[-2], *own[1:-2], own[-1]]
+
+
+def test_what_was_taken_back_goes_to_others_when_its_annotator_leaves(tmp_path):
+    with make(tmp_path / "p", items=1, overlap=1) as project:
+        say(project, "Ann", "i0")
+        assert project.next("Bo") is None
         project.undo("Ann")
-        say(project, "Ann", first)
-        assert project.next("Ann").item.id == second
-        (third,) = set(project.items) - {first, second}
-        say(project, "Ann", second)
-        project.enqueue([third], reason="not urgent", priority=-1)
-        project.add_items([Item("new", "x")])
-        assert project.next("Ann").item.id == "new"
+        assert project.next("Bo") is None
+        project.revoke("Ann")
+        assert project.next("Bo").item.id == "i0"
+
+
+def test_what_was_taken_back_is_asked_again_though_others_have_answered_it(tmp_path):
+    with make(tmp_path / "p", items=2, overlap=1) as project:
+        say(project, "Ann", "i0")
+        project.undo("Ann")
+        project.set_guideline("# Another")
+        assert project.next("Ann").item.id == "i0"
+        say(project, "Bo", "i0")
+        wait(project, 31 * MINUTE)
+        assert project.next("Ann").item.id == "i0"
+        say(project, "Ann", "i0")
+        assert project.next("Ann").item.id == "i1"
 
 
 def test_a_lease_keeps_an_item_and_runs_out(tmp_path):

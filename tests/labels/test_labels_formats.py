@@ -143,6 +143,16 @@ def test_crowd_answers_count_whatever_the_overlap(tmp_path):
         assert not any(one.active and not one.imported for one in project.annotators() if one.name.startswith("w"))
 
 
+def test_the_same_answers_from_another_file_are_known(tmp_path):
+    (tmp_path / "a.csv").write_text("item,annotator,label\ni0,w,spam\ni1,w,ham\n")
+    (tmp_path / "b.csv").write_text("item,annotator,label\ni0,w,spam\ni1,w,spam\n")
+    with make(tmp_path / "p") as project:
+        project.import_(tmp_path / "a.csv", "long")
+        found = project.import_(tmp_path / "b.csv", "long")
+        assert (found.answers, found.known) == (1, 1)
+        assert {one[0]: one[3] for one in said(project)} == {"i0": "spam", "i1": "spam"}
+
+
 @settings(max_examples=25)
 @given(
     st.lists(
