@@ -15,6 +15,7 @@ import pytest
 from architecture import ROOT
 
 BENCHMARKS = ROOT / "benchmarks"
+LABEL_MODELS = ("labelmodel", "labelmodel-5", "labelmodel-copies", "labelmodel-large")
 SIZES = {"curve": 10_000, "stream": 2_000, "stream-one": 2_000}
 BATCH = ("asof", "asof-known", "windows", "windows-12", "curve", "stream", "stream-one", "online-read")
 INSTALLED = {
@@ -58,11 +59,22 @@ def test_all_peers_of_a_job_find_the_same(name: str, bench: Any) -> None:
     assert not checks.disagreements(found)
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("name", LABEL_MODELS)
+def test_a_label_model_is_about_as_right_as_the_oracle(name: str, bench: Any) -> None:
+    job = bench("harness.rooms").job_named(name)
+    place = job.data(5_000)
+    found = {peer: job.peers[peer](place)() for peer in ("hindcast", "numpy-em", "oracle") if peer in job.peers}
+    assert not bench("harness.checks").disagreements({peer: job.check(result) for peer, result in found.items()})
+    said = {peer: job.line(result)["accuracy"] for peer, result in found.items()}
+    assert said["hindcast"] > said.get("oracle", said["numpy-em"]) - 0.01
+
+
 def test_every_job_has_our_side_and_another(bench: Any) -> None:
     jobs = bench("harness.rooms")
     for name in jobs.names():
         peers = list(jobs.job_named(name).peers)
-        assert peers[0].startswith("hindcast")
+        assert any(peer.startswith("hindcast") for peer in peers)
         assert len(peers) > 1
 
 

@@ -17,14 +17,20 @@ _ROWS = 4096
 def joint_counts(votes: NDArray[Any], classes: int) -> Floats:
     """How often functions vote each pair of ways, (m, K + 1, m, K + 1), silence first. O(n (m K)^2), blocked."""
     n, m = votes.shape
-    width = m * (classes + 1)
-    total = np.zeros((width, width))
-    kinds = np.arange(-1, classes)
+    width = m * classes
+    inner = np.zeros((width, width))
+    kinds = np.arange(classes)
     for first in range(0, n, _ROWS):
         part = np.asarray(votes[first : first + _ROWS])
         hot = (part[:, :, None] == kinds).reshape(len(part), width).astype(np.float32)
-        total += hot.T @ hot  # whole numbers below 2^24: exact in any order
-    return total.reshape(m, classes + 1, m, classes + 1)
+        inner += hot.T @ hot  # whole numbers below 2^24: exact in any order
+    joint = np.zeros((m, classes + 1, m, classes + 1))
+    joint[:, 1:, :, 1:] = inner.reshape(m, classes, m, classes)
+    alone = inner.diagonal().reshape(m, classes)
+    joint[:, 0, :, 1:] = alone[None] - joint[:, 1:, :, 1:].sum(axis=1)
+    joint[:, 1:, :, 0] = alone[:, :, None] - joint[:, 1:, :, 1:].sum(axis=3)
+    joint[:, 0, :, 0] = n - alone.sum(axis=1)[:, None] - joint[:, 0, :, 1:].sum(axis=2)
+    return joint
 
 
 def divergence(joint: Floats, tables: Floats, balance: Floats, tells: Bools) -> Floats:
