@@ -74,7 +74,7 @@ def suspects(frame: Frame, label: Floats, time: str, names: Sequence[str]) -> li
     }
     ranked = sorted(strengths.items(), key=lambda pair: -pair[1])
     for at, (name, strength) in enumerate(ranked):
-        rest = ranked[at + 1][1] if at + 1 < len(ranked) else 0.5
+        rest = ranked[at + 1][1] if at + 1 < len(ranked) else strength  # alone, it cannot stand out
         if strength >= SURE_LEAK:
             found.append(Leak(name, strength, f"alone it tells the outcome almost perfectly (AUC {strength:.2f})"))
         elif at == 0 and strength >= STANDS_OUT and strength - 0.5 >= 1.8 * (rest - 0.5):

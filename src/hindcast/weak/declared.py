@@ -111,7 +111,7 @@ class WeakLabels:
         chosen = (
             LabelModel((0, 1), balance=balance, seed=seed).fit(votes, truth) if use_model else MajorityVote().fit(votes)
         )
-        covered: Bools = (matrix[n:] >= 0).any(axis=1)
+        covered: Bools = np.asarray((matrix[n:] >= 0).any(axis=1), dtype=np.bool_)
         probability: Floats = np.asarray(chosen.predict_proba(votes), dtype=np.float64)[n:, 1][covered]
         report = WeakReport(
             tuple(function.name for function in self.functions),
