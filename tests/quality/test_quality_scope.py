@@ -14,6 +14,7 @@ from hindcast.cli.main import main
 from hindcast.columns import Column, Frame
 from hindcast.errors import ConfigError, UnknownName
 from hindcast.findings import FINDINGS, Finding
+from hindcast.metrics.value import Goal
 from hindcast.quality.framing import frame_question
 from hindcast.quality.hazards import row_codes
 from hindcast.quality.scope import scope
@@ -136,6 +137,18 @@ def test_the_delay_of_labels_is_told():
     assert found.delay.median_us == pytest.approx(5 * np.log(2) * DAY_US, rel=0.1)
     with pytest.raises(ConfigError, match="not times"):
         numbers(columns, label_time="x")
+
+
+def test_what_a_first_model_would_earn_is_told():
+    _, columns = plain()
+    goal = Goal("act", hit=10, false_alarm=-5, unit="EUR")
+    found = scope(Frame.of(columns), label="y", goal=goal)
+    first = next(floor for floor in found.floors if floor.name == "first model")
+    assert first.worth_low <= first.worth <= first.worth_high
+    assert first.worth > 0
+    assert any("EUR" in sentence for sentence in found.summary())
+    assert not any("hc.Goal" in sentence for sentence in found.lacking)
+    assert all(np.isnan(floor.worth) for floor in scope(Frame.of(columns), label="y").floors)
 
 
 @pytest.mark.parametrize(

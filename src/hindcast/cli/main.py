@@ -128,6 +128,9 @@ def init(data: Path, out: Path, force: bool, **options: Any) -> int:
 @click.option("--entity", metavar="COLUMN", help="Who or what a row is about.")
 @click.option("--label-time", metavar="COLUMN", help="The column that says when the label became known.")
 @click.option("--source", metavar="COLUMN", help="How a row was collected; columns that give it away are found.")
+@click.option("--hit", type=float, help="What acting on a row of the rarer class is worth, such as 40.")
+@click.option("--false-alarm", type=float, help="What acting on another row is worth, such as -15.")
+@click.option("--unit", default="", help="Of both, such as USD.")
 @click.option("--zone", help="Whose clock times without an offset are read on.  [default: UTC]")
 @click.option("--json", "as_json", is_flag=True, help="Print as JSON.")
 def scope(data: Path, **options: Any) -> int:

@@ -7,6 +7,8 @@ from pathlib import Path
 
 from hindcast.cli.init import DEFAULT_ZONE, read_table
 from hindcast.cli.tables import Grid, print_grid
+from hindcast.errors import ConfigError
+from hindcast.metrics.value import Goal
 from hindcast.quality.scope import Scope, scope
 
 __all__ = ["print_scope", "scope_file"]
@@ -24,11 +26,16 @@ def scope_file(
     entity: str | None = None,
     label_time: str | None = None,
     source: str | None = None,
-    seed: int = 0,
+    hit: float | None = None,
+    false_alarm: float | None = None,
+    unit: str = "",
 ) -> int:
     """Read the table, look it over and print what was found; 1 where a finding would make every figure meaningless."""
     read = read_table(path, zone or DEFAULT_ZONE)
-    found = scope(read.frame, label=label, time=time, entity=entity, label_time=label_time, source=source, seed=seed)
+    if (hit is None) != (false_alarm is None):
+        raise ConfigError("--hit and --false-alarm belong together: what acting is worth when right, and when wrong.")
+    goal = None if hit is None or false_alarm is None else Goal("act", hit=hit, false_alarm=false_alarm, unit=unit)
+    found = scope(read.frame, label=label, time=time, entity=entity, label_time=label_time, source=source, goal=goal)
     if as_json:
         print(json.dumps({**found.describe(), "refused": read.refused, "mended": read.mended}, indent=2))
     else:

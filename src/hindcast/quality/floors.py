@@ -9,6 +9,7 @@ import numpy as np
 
 from hindcast.columns import Frame
 from hindcast.metrics.intervals import block_draws
+from hindcast.metrics.value import Goal
 from hindcast.quality.framing import Framing
 from hindcast.quality.missing import witness_matrix
 from hindcast.values import Floats, Ints
@@ -35,6 +36,9 @@ class Floor:
         The mean per row with its 95% interval, by a bootstrap over stretches of rows.
     right : float
         The share of rows whose likeliest class was the true one; NaN for amounts.
+    worth, worth_low, worth_high : float
+        What acting on its probabilities would be worth per 1,000 rows, in the goal's unit; NaN without a goal, or for
+        anything but two classes.
     """
 
     name: str
@@ -43,6 +47,9 @@ class Floor:
     low: float
     high: float
     right: float
+    worth: float = float("nan")
+    worth_low: float = float("nan")
+    worth_high: float = float("nan")
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +62,9 @@ class LearningPoint:
     high: float
 
 
-def measure_floors(frame: Frame, framing: Framing, order: Ints, *, seed: int = 0) -> tuple[list[Floor], Floats]:
+def measure_floors(
+    frame: Frame, framing: Framing, order: Ints, *, goal: Goal | None = None, seed: int = 0
+) -> tuple[list[Floor], Floats]:
     """Scores of the floors and of a first model, learnt from the first three quarters of `order`.
 
     Parameters
@@ -65,6 +74,8 @@ def measure_floors(frame: Frame, framing: Framing, order: Ints, *, seed: int = 0
     framing : Framing
     order : int64 array
         Places of the rows in the order of time (or drawn at random where there is none).
+    goal : Goal, optional
+        What a decision about the rarer of two classes is worth.
     seed : int, default 0
 
     Returns
@@ -93,7 +104,10 @@ def measure_floors(frame: Frame, framing: Framing, order: Ints, *, seed: int = 0
         right = float("nan")
         if framing.kind != "regression":
             right = float((answers[name].argmax(axis=1) == truth).mean())
-        floors.append(Floor(name, metric, *_interval(loss, seed), right))
+        worth = (float("nan"),) * 3
+        if goal is not None and framing.kind == "binary":
+            worth = _interval(1_000.0 * goal.value(goal.decide(answers[name][:, 1]), truth), seed)
+        floors.append(Floor(name, metric, *_interval(loss, seed), right, *worth))
     return floors, losses["first model"]
 
 

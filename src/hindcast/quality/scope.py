@@ -10,6 +10,7 @@ import numpy as np
 from hindcast.columns import Frame
 from hindcast.errors import ConfigError, UnknownName
 from hindcast.findings import Finding
+from hindcast.metrics.value import Goal
 from hindcast.quality.floors import Floor, LearningPoint, learning_curve, measure_floors
 from hindcast.quality.framing import Framing, frame_question
 from hindcast.quality.guess import Guess, guess_entity, guess_target, guess_time
@@ -62,6 +63,7 @@ class Scope:
         Worst first.
     lacking : tuple of str
         What nobody has said yet and only people can.
+    goal : Goal or None
     """
 
     rows: int
@@ -76,6 +78,7 @@ class Scope:
     missing: tuple[MissingColumn, ...]
     findings: tuple[Finding, ...]
     lacking: tuple[str, ...]
+    goal: Goal | None = None
 
     def describe(self) -> dict[str, Any]:
         """Plain values, for JSON."""
@@ -152,7 +155,13 @@ class Scope:
         told = "there is something to learn" if beats else "nothing yet shows that a model would be worth having"
         score = f"{first.value:.3f} [{first.low:.3f}, {first.high:.3f}]"
         against = f"a first model {score}, the best floor ({floor.name}) {floor.value:.3f}"
-        return [f"On the last quarter, by {first.metric}: {against}: {told}."]
+        said = [f"On the last quarter, by {first.metric}: {against}: {told}."]
+        if self.goal is not None and first.worth == first.worth:
+            best = max((f for f in self.floors if f.name != "first model"), key=lambda f: f.worth)
+            earns = f"{first.worth:,.0f} {self.goal.unit} [{first.worth_low:,.0f}, {first.worth_high:,.0f}]"
+            floors = f"on the best floor ({best.name}) {best.worth:,.0f}; doing nothing 0"
+            said.append(f"Acting on it would be worth {earns} per 1,000 rows; {floors}.")
+        return said
 
 
 def scope(
@@ -163,6 +172,7 @@ def scope(
     entity: str | None = None,
     label_time: str | None = None,
     source: str | None = None,
+    goal: Goal | None = None,
     seed: int = 0,
 ) -> Scope:
     """Look a table over before anything is built on it.
@@ -176,6 +186,9 @@ def scope(
         The column that says when a row's label became known.
     source : str, optional
         A column that says how or where a row was collected; columns that give it away are found.
+    goal : Goal, optional
+        What acting on a row is worth where it is of the rarer of two classes, and costs where it is not: then the
+        report says what a first model would earn.
     seed : int, default 0
 
     Raises
@@ -230,7 +243,9 @@ def scope(
     found = hazards(frame, cast, framing, number, inputs, order, gaps, seed=seed)
     leaking = {finding.where for finding in found if finding.number in ("HC002", "HC003", "HC004")}
     clean = inputs.select([name for name in inputs if name not in leaking])
-    floors, _ = measure_floors(clean, framing, order, seed=seed) if framing.kind != "unlabelled" else ([], None)
+    floors, _ = (
+        measure_floors(clean, framing, order, goal=goal, seed=seed) if framing.kind != "unlabelled" else ([], None)
+    )
     curve = learning_curve(clean, framing, order, seed=seed) if framing.kind != "unlabelled" else []
     moments = asked[frame[when.value].present()] if when.value else np.zeros(0, dtype=np.int64)
     return Scope(
@@ -245,7 +260,8 @@ def scope(
         tuple(curve),
         tuple(gaps),
         tuple(found),
-        tuple(_lacking(when.value, about.value, label_time, framing)),
+        tuple(_lacking(when.value, about.value, label_time, framing, goal)),
+        goal,
     )
 
 
@@ -290,8 +306,8 @@ def _delay(frame: Frame, time: str, label_time: str) -> Delay | None:
     return Delay(int(both.sum()), int((asked.present() & ~known.present()).sum()), median, p90, p99)
 
 
-def _lacking(time: str, entity: str, label_time: str | None, framing: Framing) -> list[str]:
-    said = ["What a right answer is worth and a wrong one costs (hc.Goal)."]
+def _lacking(time: str, entity: str, label_time: str | None, framing: Framing, goal: Goal | None) -> list[str]:
+    said = [] if goal is not None else ["What a right answer is worth and a wrong one costs (hc.Goal)."]
     if time:
         said.append(f"When each column could first be known, not only when it happened ({time}): known= of each table.")
     else:
