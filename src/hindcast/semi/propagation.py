@@ -212,7 +212,8 @@ class Propagation:
 
     Helps where classes are separated by thin regions that the labelled rows are too few to show, and neighbours in
     the given features mean something. Exact neighbours by blocks or by a k-d tree, a sparse graph, conjugate
-    gradients: 10^5 rows take seconds to a minute, see the explanation page; :func:`graph_bytes` tells the memory.
+    gradients: 10^5 rows take seconds (two columns) to two minutes (fifty); :func:`graph_bytes`
+    tells the memory.
 
     Parameters
     ----------
