@@ -19,6 +19,9 @@ __all__ = ["Estimate", "Expected", "expect", "maximise_until"]
 STRIDE = 1 << 12
 """Rows of a block: the same whatever runs them, so that sums are."""
 
+_SHARED = 8_000_000
+"""Additions below which a second thread costs more than it saves."""
+
 _NOBODY = np.empty(0, dtype=np.int64)
 
 
@@ -90,7 +93,8 @@ def expect(
         return counts, mass, found
 
     firsts = range(0, n, STRIDE)
-    workers = threads or min(len(firsts), os.cpu_count() or 1)
+    worth_it = n * len(shape.parent) * k >= _SHARED
+    workers = threads or (min(len(firsts), os.cpu_count() or 1) if worth_it else 1)
     counts, mass, total = np.zeros_like(gain), np.zeros(k), 0.0
     for more, heavier, likelihood in map(block, firsts) if workers < 2 else _ahead(block, firsts, workers):
         counts += more
