@@ -385,3 +385,14 @@ def test_an_event_that_makes_no_sense_is_told():
         if kind != "refused":
             with pytest.raises(StateError, match="makes no sense"):
                 state.apply(decode_event(1, kind, encode_event(1, "Ann", "i0", {"items": ["i0"]})))
+
+
+def test_labels_out_of_numpy_arrays_are_plain_labels(tmp_path):
+    project = make(tmp_path)
+    project.add_items([Item("n1", "text")])
+    project.add_annotator("Numa")
+    label = np.array(["ham"])[0]
+    while (task := project.next("Numa")) and task.item.id != "n1":
+        project.answer("Numa", task.item.id, label, key=fresh_key())
+    event = project.answer("Numa", "n1", label, seconds=np.float64(2.0), key=fresh_key())
+    assert decode_event(1, "answer", encode_event(1, "Numa", "n1", event.body)).body["label"] == "ham"

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
+import numpy as np
 
 from hindcast.errors import DataError, StateError
 
@@ -67,7 +68,14 @@ class _Stored(msgspec.Struct, forbid_unknown_fields=True):
     body: dict[str, Any] = {}
 
 
-_encoder = msgspec.json.Encoder(order="deterministic")
+def _plain(value: Any) -> Any:
+    """NumPy's scalars, as arrays of labels hold them, are plain values."""
+    if isinstance(value, np.generic):
+        return value.item()
+    raise NotImplementedError(f"a {type(value).__name__} is no plain value")
+
+
+_encoder = msgspec.json.Encoder(order="deterministic", enc_hook=_plain)
 _decoder = msgspec.json.Decoder(_Stored)
 
 
