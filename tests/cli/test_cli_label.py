@@ -127,7 +127,7 @@ def test_reading_works_beside_a_writer_and_writing_says_who_has_it(run, spam):
         assert run("export", "spam", "labels.csv")[0] == 0
         code, _, err = run("add", "spam", "items.csv")
         assert code == 2
-        assert "being written by another process" in err
+        assert "another process writes to" in err
 
 
 def test_wrong_words(run, spam):

@@ -60,9 +60,8 @@ class EventLog:
                 self._lock = Lock(folder / "writer.lock", "labelling")
             except StateError as error:
                 raise StateError(
-                    f"the labelling project in {folder} is being written by another process ({error}) Ask for it "
-                    "through that process (the labelling page, for one), stop it, or open the project for reading: "
-                    "Project.open(folder, writing=False)."
+                    f"another process writes to the labelling project in {folder}: {error} Most likely that is the "
+                    "labelling page, where the same can be done; to look only: Project.open(folder, writing=False)."
                 ) from None
             try:
                 self._journal = Journal(folder / "journal", sync=sync)

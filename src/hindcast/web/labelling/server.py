@@ -67,6 +67,8 @@ def run(
         server = uvicorn.Server(config)
         said = [f"labelling {project.name!r} at {where}"]
         said += [f"{name}: {where}/#token={token}" for name, token in links.items()]
+        if not known and not links:
+            said.append("nobody is let in yet: name people (--annotator NAME), and a link is printed for each")
         if not is_loopback(host):
             said.append("others reach this address, and nothing is encrypted: put a proxy that speaks TLS in front")
         logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
