@@ -19,7 +19,12 @@ import pytest
 from architecture import ROOT
 from hindcast.cli.main import commands
 
-PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *(ROOT / "benchmarks").rglob("*.md")])
+PAGES = sorted(
+    [
+        *ROOT.glob("*.md"),
+        *(page for folder in ("docs", "benchmarks", "experiments") for page in (ROOT / folder).rglob("*.md")),
+    ]
+)
 _BLOCK = re.compile(
     r"(?P<mark><!-- not run: (?P<why>[^>]+) -->\n)?^```(?P<language>[\w-]+)\n(?P<code>.*?)^```$", re.M | re.S
 )
