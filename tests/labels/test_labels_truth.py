@@ -205,6 +205,34 @@ def test_nothing_one_item_one_class_one_annotator(method):
     assert infer_truth(Answers.of([1], ["a"], [None], classes=["x", "y"]), method).tied.all()
 
 
+@pytest.mark.parametrize("method", TRUTH_METHODS)
+def test_items_without_any_answer_or_class_have_no_name(method):
+    found = infer_truth(Answers.of(["a", "b"], ["x", "x"], [None, None]), method)
+    assert found.names() == [None, None]
+    assert found.confidence.tolist() == [0.0, 0.0]
+
+
+@pytest.mark.parametrize("k", [2, 4, 12])
+def test_rare_classes_do_not_pull_dawid_skene_far_below_the_vote_unsaid(k):
+    vote, full = [], []
+    for seed in range(4):
+        draw = np.random.default_rng([seed, k, 77])
+        truth = np.where(draw.random(300) < 0.93, 0, draw.integers(1, k, 300))
+        votes = np.full((300, 25), -1)
+        able = draw.uniform(0.6, 0.95, 25)
+        for i in range(300):
+            who = draw.choice(25, 5, replace=False)
+            wrong = (truth[i] + draw.integers(1, k, 5)) % k
+            votes[i, who] = np.where(draw.random(5) < able[who], truth[i], wrong)
+        answers = Answers.of_matrix(votes, classes=range(k))
+        vote.append((infer_truth(answers, "majority").label == truth).mean())
+        found = infer_truth(answers)
+        full.append((found.label == truth).mean())
+        if full[-1] < vote[-1] - 0.1:
+            assert "majority" in " ".join(found.notes)
+    assert np.mean(full) > np.mean(vote) - 0.09
+
+
 def test_what_cannot_be_trusted_says_so():
     answers, _, _ = planted(60, 5, 3, seed=1)
     assert any("not converged" in n for n in infer_truth(answers, iterations=2).notes)

@@ -22,6 +22,7 @@ __all__ = ["MOST_CELLS", "dawid_skene", "one_coin"]
 FLOOR = 0.01
 """Added to every cell of a confusion, so that what was never seen is not impossible."""
 LEAST = 1e-12
+_ROUNDS = 30
 MOST_CELLS = 200_000_000
 """Of all confusions together: 1.6 GB."""
 Progress = Callable[[int, int], None]
@@ -47,6 +48,14 @@ def _share(probability: Floats, prior: Floats, learn: bool) -> Floats:
     return np.asarray(share / share.sum())
 
 
+def _tossed(answers: Answers, known: Ints) -> Floats:
+    """What a few rounds of one coin per annotator believe of each item, classes equally likely."""
+    if not len(answers) or len(answers.classes) < 2:
+        return started(answers, known)
+    found = one_coin(answers, known, prior="uniform", iterations=_ROUNDS, ties="lowest", seed=0)
+    return np.array(found.probability)
+
+
 def dawid_skene(
     answers: Answers,
     known: Ints,
@@ -60,7 +69,7 @@ def dawid_skene(
 ) -> Any:
     """The full model, a confusion matrix for every annotator; see :func:`hindcast.labels.infer_truth`.
 
-    Each row of each confusion starts from `smoothing` answers of the average annotator (as majority vote sees them)
+    Each row of each confusion starts from `smoothing` answers of the average annotator (as one coin each sees them)
     and a hundredth of an answer in every cell: with many classes and few answers each, plain smoothing towards equal
     cells drowns what is known. What is maximised is the likelihood with that prior; it never falls.
 
@@ -75,7 +84,7 @@ def dawid_skene(
             f"{m:,} annotators with {k:,} classes need {m * k * k:,} cells of confusion; take method='one-coin'."
         )
     shares, learn = class_prior(answers, prior, "learnt")
-    probability = started(answers, known)
+    probability = _tossed(answers, known)
     said = _sparse(answers)
     heard = said.T.tocsr()
     counts = (heard @ probability).reshape(m, k, k)  # annotator, answer, truth

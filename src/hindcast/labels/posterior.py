@@ -94,9 +94,9 @@ def normalised(logs: Floats, known: Ints) -> tuple[Floats, float]:
 
 
 def labelled(probability: Floats, ties: Literal["lowest", "random"], seed: int) -> tuple[Ints, Bools]:
-    """The code of the most probable class of each row, and where several are."""
+    """The code of the most probable class of each row (-1 if there are no classes), and where several are."""
     if not probability.size:
-        return np.zeros(len(probability), dtype=np.int64), np.zeros(len(probability), dtype=np.bool_)
+        return np.full(len(probability), -1, dtype=np.int64), np.zeros(len(probability), dtype=np.bool_)
     best = probability >= probability.max(axis=1, keepdims=True) - TIE
     tied = best.sum(axis=1) > 1
     if ties == "lowest":
