@@ -150,3 +150,19 @@ def test_all_answers_can_be_kept_and_a_matrix_too_large_is_refused():
     wide = Answers.of(np.arange(n), np.arange(n), np.zeros(n, dtype=int))
     with pytest.raises(DataError, match="mostly empty"):
         wide.matrix()
+
+
+def test_a_matrix_may_hold_names_and_gaps_of_any_kind():
+    pandas = pytest.importorskip("pandas")
+    gaps = pandas.DataFrame({"a": pandas.array([1, None], dtype="Int64"), "b": pandas.array([0, 1], dtype="Int64")})
+    for codes in ([[1, 0], [None, 1]], gaps, gaps.astype("float64")):
+        found = Answers.of_matrix(codes)
+        assert (found.classes, found.label.tolist(), found.missing) == ((0, 1), [1, 0, 1], 1)
+    named = Answers.of_matrix([["ja", "nein"], [None, "ja"]], classes=["nein", "ja"])
+    assert (named.label.tolist(), named.missing) == ([1, 0, 1], 1)
+    with pytest.raises(DataError, match="row 2, column '1', value 'nie'"):
+        Answers.of_matrix([["ja", "nein"], ["ja", "nie"]], classes=["nein", "ja"])
+    with pytest.raises(DataError, match="as many places"):
+        Answers.of_matrix([[1, 0], [1]])
+    with pytest.raises(DataError, match="as many classes"):
+        Answers.of_matrix([[0, 2**60]])

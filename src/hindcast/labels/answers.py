@@ -11,12 +11,13 @@ from numpy.typing import NDArray
 
 from hindcast.columns import Column
 from hindcast.errors import ConfigError, DataError
-from hindcast.labels.names import codes_of
+from hindcast.labels.names import codes_of, is_missing, table_codes
 from hindcast.values import Bools, Floats, Ints
 
 __all__ = ["Answers", "Truth"]
 
 _LARGEST_MATRIX = 200_000_000
+_MOST_CODES = 1_000_000
 
 
 @dataclass(frozen=True, eq=False)
@@ -147,17 +148,21 @@ class Answers:
         items: Sequence[Any] | None = None,
         annotators: Sequence[Any] | None = None,
     ) -> Answers:
-        """Answers from an array of shape (items, annotators) of class codes, -1 or NaN where there is none.
+        """Answers from an array of shape (items, annotators) of class codes, -1, NaN or None where there is none.
 
         Without `classes` the codes themselves are the classes: 0 to the largest. With them a code stands for
-        ``classes[code]``.
+        ``classes[code]``. Texts are names of classes, None where there is none.
 
         Examples
         --------
         >>> Answers.of_matrix([[0, 1], [1, -1]], classes=["no", "yes"]).label.tolist()
         [0, 1, 1]
+        >>> Answers.of_matrix([["no", "yes"], ["yes", None]]).label.tolist()
+        [0, 1, 1]
         """
-        array = np.asarray(votes)
+        array = _numbers(votes)
+        if array.dtype == object and array.ndim == 2:
+            array, classes = table_codes(array, column="class", known=classes)
         if array.size == 0 and array.ndim < 2:
             array = array.reshape(0, 0)
         if array.ndim != 2 or array.dtype.kind not in "iufb":
@@ -177,6 +182,8 @@ class Answers:
                 value=array[row, column].item(),
             )
         k = int(whole.max(initial=-1)) + 1
+        if classes is None and k > _MOST_CODES:
+            raise DataError(f"a code of {k - 1:,} would make as many classes; take Answers.of for names.")
         names = tuple(range(k)) if classes is None else codes_of(list(classes), column="classes", known=classes)[1]
         for what, given, size in (("items", items, array.shape[0]), ("annotators", annotators, array.shape[1])):
             if given is not None and (len(given) != size or len(set(given)) != size):
@@ -249,7 +256,8 @@ class Truth:
     probability : float64 array, shape (items, classes)
         Rows sum to 1: what the method believes, seldom calibrated (annotators are less independent than it supposes).
     label : int64 array, shape (items,)
-        Codes of the most probable class; of equal ones the lowest code, unless ties were broken by seed.
+        Codes of the most probable class; of equal ones the lowest code, unless ties were broken by seed; -1 where
+        nobody answered anything and no classes were given.
     method : str
     tied : bool array, shape (items,)
         Where several classes are equally probable.
@@ -289,8 +297,8 @@ class Truth:
         return len(self.items)
 
     def names(self) -> list[Any]:
-        """The class named for each item, in the order of `items`."""
-        return [self.classes[code] for code in self.label.tolist()]
+        """The class named for each item, in the order of `items`; None where there are no classes at all."""
+        return [self.classes[code] if code >= 0 else None for code in self.label.tolist()]
 
     def as_dict(self) -> dict[Any, Any]:
         """From item to the class named for it."""
@@ -299,7 +307,24 @@ class Truth:
     @property
     def confidence(self) -> Floats:
         """The probability of the label, shape (items,)."""
-        return self.probability[np.arange(len(self)), self.label] if len(self) else np.zeros(0)
+        return np.asarray(self.probability.max(axis=1, initial=0.0))
+
+
+def _numbers(votes: Any) -> NDArray[Any]:
+    """Votes as numbers, NaN for none; as objects if texts are among them."""
+    try:
+        array = np.asarray(votes)
+    except ValueError:
+        raise DataError("every item needs as many places as there are annotators; put -1 where one is empty.") from None
+    if array.dtype.kind not in "OU":
+        return array
+    cells = [None if is_missing(value) else value for value in np.asarray(votes, dtype=object).ravel()]
+    numbers = all(value is None or isinstance(value, int | float | np.number | np.bool_) for value in cells)
+    if numbers:
+        return np.array([np.nan if value is None else value for value in cells], dtype=np.float64).reshape(array.shape)
+    found = np.empty(len(cells), dtype=object)
+    found[:] = cells
+    return found.reshape(array.shape)
 
 
 def _times(values: Any) -> Ints:

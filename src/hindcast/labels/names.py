@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from hindcast.errors import ConfigError, DataError
 from hindcast.values import Ints
 
-__all__ = ["codes_of", "is_missing"]
+__all__ = ["codes_of", "is_missing", "table_codes"]
 
 _MISSING_TYPES = ("NAType", "NaTType")
 
@@ -73,6 +73,22 @@ def codes_of(
         hint = f" Did you mean {' or '.join(map(repr, close))}?" if close else ""
         raise DataError(f"no known {column}; known: {list(known)!r}.{hint}", row=row + 1, column=column, value=value)
     return recode[codes], tuple(_plain(name) for name in known)
+
+
+def table_codes(
+    table: NDArray[Any], *, column: str, known: Sequence[Any] | None = None
+) -> tuple[NDArray[np.int64], tuple[Any, ...]]:
+    """Codes of names in a table of two dimensions, -1 where one is missing; errors name row and column of it."""
+    flat = table.ravel()
+    try:
+        codes, names = codes_of(flat, column=column, known=known, missing=True)
+    except DataError as error:
+        if error.row is None:
+            raise
+        row, place = divmod(error.row - 1, table.shape[1])
+        said = str(error).rpartition(f" (row {error.row},")[0]
+        raise DataError(said, row=row + 1, column=str(place), value=flat[error.row - 1]) from None
+    return codes.reshape(table.shape), names
 
 
 def _array(values: Any, column: str) -> NDArray[Any]:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from hindcast.columns import Column, Frame
 from hindcast.errors import DataError, UnknownName
-from hindcast.labels.names import codes_of, is_missing
+from hindcast.labels.names import codes_of, is_missing, table_codes
 from hindcast.values import Bools, Ints
 
 __all__ = ["Failure", "Votes"]
@@ -110,8 +110,8 @@ class Votes:
             raise DataError(f"votes have shape (rows, functions), got {array.shape}.")
         if array.dtype == object:
             if any(isinstance(value, str) for value in array.ravel()):
-                flat, names = codes_of(array.ravel(), column="vote", known=classes, missing=True)
-                codes: NDArray[Any] = flat.reshape(array.shape)
+                codes: NDArray[Any]
+                codes, names = table_codes(array, column="class", known=classes)
                 classes = names if classes is None else classes
             else:
                 codes = np.array([-1 if is_missing(v) else v for v in array.ravel()]).reshape(array.shape)
