@@ -322,3 +322,20 @@ def test_missing_votes_may_be_nan_or_none() -> None:
     straight = LabelModel().fit(codes)
     for other in (np.where(codes < 0, np.nan, codes), [[None if v < 0 else v for v in row] for row in codes.tolist()]):
         np.testing.assert_array_equal(LabelModel().fit(other).predict_proba(other), straight.predict_proba(codes))
+
+
+@pytest.mark.parametrize(("classes", "rows"), [(5, 1_000), (10, 1_000), (20, 3_000)])
+def test_copies_are_found_with_many_classes_and_few_rows(classes: int, rows: int) -> None:
+    random = np.random.default_rng([4, classes])
+    truth = random.integers(0, classes, rows)
+    accuracy = np.append([0.35], random.uniform(0.35, 0.75, 19))
+    wrong = (truth[:, None] + random.integers(1, classes, (rows, 20))) % classes
+    votes = np.where(random.random((rows, 20)) < accuracy, truth[:, None], wrong)
+    votes[random.random(votes.shape) < 0.5] = -1
+    copied = random.random((rows, 4)) < 0.75
+    votes[:, 16:] = np.where(copied, votes[:, :1], votes[:, 16:])
+    model = LabelModel(classes).fit(votes)
+    assert set(np.flatnonzero(model.parents >= 0)) <= {0, 16, 17, 18, 19}
+    assert (model.parents >= 0).sum() == 4
+    right = (model.predict(votes) == truth).mean()
+    assert right > (MajorityVote(classes=classes).predict(votes) == truth).mean() + 0.05

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from typing import Any
 
@@ -14,7 +15,7 @@ from hindcast.weak.forms import supported
 from hindcast.weak.moments import accuracies_of_pairs, association, divergence, freedom
 from hindcast.weak.tables import Shape, likeliest, marginals, vote_like
 
-__all__ = ["NATS", "UNEXPLAINED", "forest", "groups", "leaning", "misfit", "prior_of", "settle", "started"]
+__all__ = ["NATS", "UNEXPLAINED", "forest", "groups", "leaning", "misfit", "price", "prior_of", "settle", "started"]
 
 NATS = 0.002
 """A pair that shares fewer nats a row than this beyond the truth is taken for independent: it moves no posterior."""
@@ -122,7 +123,6 @@ def settle(
     unexplained; more edges are added to the best as long as that pays. Edges along which nothing flows are cut.
     """
     n, k = len(votes), shape.classes
-    penalty = 0.5 * np.log(max(n, 2))
     looking: dict[str, Any] = {name: options[name] for name in ("known", "threads") if name in options}
     rough = {**options, "tolerance": 10 * options["tolerance"], "steps": 30}
 
@@ -132,7 +132,7 @@ def settle(
         return maximise_until(votes, begin, pseudo, **how)
 
     def worth(estimate: Estimate) -> float:
-        return float(estimate.objective[-1] - penalty * estimate.shape.parameters)
+        return float(estimate.objective[-1] - price(estimate, n))
 
     def formed(estimate: Estimate) -> Estimate:
         """With the forms that the counts support, fitted from where it is."""
@@ -176,6 +176,25 @@ def settle(
             break
         likely = more
     return max(best, formed(likely), key=worth)
+
+
+def price(estimate: Estimate, rows: int) -> float:
+    """What the parameters cost by the Bayesian information criterion, in nats.
+
+    Each is learnt from the rows of its class (and, of a leaning function, of one vote of its parent), not from all:
+    it costs half the logarithm of how many these are, and a table has no more parameters than rows.
+    """
+    shape, k = estimate.shape, estimate.shape.classes
+    whole = 0.5 * math.log(max(rows, 2))
+    mass = rows * estimate.balance
+    by_class = 0.5 * float(np.log(np.maximum(mass, 1.0)).sum())
+    alone = np.where(shape.coin, whole, (k - 1) * by_class) + np.where(shape.tells, by_class, whole)
+    total = (k - 1) * whole + float(alone[shape.parent < 0].sum())
+    tables = marginals(estimate.tables, shape)
+    for parent in shape.parent[shape.parent >= 0].tolist():
+        seen = tables[parent] * mass
+        total += 0.5 * float((np.minimum(k, seen) * np.log(np.maximum(seen, 1.0))).sum())
+    return total
 
 
 def cut(votes: NDArray[Any], estimate: Estimate, alone: Shape, looking: dict[str, Any]) -> Shape:
