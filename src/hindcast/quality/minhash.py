@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from collections import deque
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
 from typing import Any, Literal
 
 import numpy as np
 
 from hindcast.errors import ConfigError
-from hindcast.quality.duplicates import Duplicates, duplicate_texts, listed_texts, normalised
-from hindcast.values import Floats, Ints
+from hindcast.quality.duplicates import Duplicates
+from hindcast.quality.written import Written, in_blocks, normalised, packed, repeated, written_alike
 
 __all__ = ["bands_for", "jaccard", "near_duplicate_texts"]
 
-_CHUNK = 100_000
 _ALL_PAIRS = 12
 """In a bucket of so few texts every pair is a candidate."""
 
@@ -120,113 +121,89 @@ def near_duplicate_texts(
         raise ConfigError("near_duplicate_texts needs size >= 1, hashes >= 2, threads >= 1 and recall in (0, 1).")
     if by not in ("characters", "words"):
         raise ConfigError(f"by is 'characters' or 'words', got {by!r}.")
-    listed = listed_texts(texts)
-    written = [None if text is None else normalised(text) for text in listed]
-    same = duplicate_texts([text or None for text in written], exact=True)
-    heads = np.flatnonzero(same.first)
-    kept = [written[row] for row in heads.tolist()]
-    usable = np.array([bool(text) for text in kept], dtype=np.bool_)
-    places = np.flatnonzero(usable)
-    codes, starts = _codes([kept[at] or "" for at in places.tolist()])
-    bands, rows = bands_for(threshold, hashes, recall)
+    written = written_alike(packed(texts), threads)
+    n = len(written)
+    empty = written.missing | (written.start == written.stop)
+    group, heads = repeated(replace(written, missing=empty), threads)
+    places = heads[~empty[heads]]
+    kept = replace(written, start=written.start[places], stop=written.stop[places], missing=empty[places])
     parent, alike = np.arange(len(places), dtype=np.int64), np.ones(len(places))
     notes: tuple[str, ...] = ()
     if len(places) > 1:
-        words = by == "words"
-        keys, low = _signed(codes, starts, size, words, bands, bands * rows, threads, seed)
-        compared = 0
-        for band in range(bands):
-            compared += _join_band(keys[band], low, codes, starts, size, words, threshold, parent, alike)
-            if progress is not None:
-                progress(band + 1, bands)
+        compared = _join(kept, size, by == "words", threshold, bands_for(threshold, hashes, recall), threads, seed,
+                         parent, alike, progress)  # fmt: skip
         notes = (f"{compared:,} pairs of {len(places):,} distinct texts were compared.",)
     while True:
         above = parent[parent]
         if np.array_equal(above, parent):
             break
         parent = above
-    of_head = np.arange(len(heads), dtype=np.int64)
-    of_head[places] = places[parent]
-    likeness_of_head = np.ones(len(heads))
-    likeness_of_head[places] = alike
-    leader = heads[of_head][same.group]
-    _, group = np.unique(leader, return_inverse=True)
-    found = Duplicates(group.astype(np.int64), likeness_of_head[same.group], notes)
-    assert found.similarity is not None
-    found.similarity[found.first] = 1.0
-    return found
+    leader, likeness = np.arange(n, dtype=np.int64), np.ones(n)
+    leader[places], likeness[places] = places[parent], alike
+    leader, likeness = leader[heads[group]], likeness[heads[group]]
+    first = leader == np.arange(n)  # a group is led by its first row
+    likeness[first] = 1.0
+    return Duplicates((np.cumsum(first) - 1)[leader], likeness, notes)
 
 
-def _codes(texts: list[str]) -> tuple[Any, Ints]:
-    """The characters of all texts one after another, and where each text starts, shape (n + 1,)."""
-    joined = "".join(texts)
-    starts = np.zeros(len(texts) + 1, dtype=np.int64)
-    np.cumsum([len(text) for text in texts], out=starts[1:])
-    if joined.isascii():
-        return np.frombuffer(joined.encode("ascii"), dtype=np.uint8).astype(np.uint32), starts
-    return np.frombuffer(bytearray(joined.encode("utf-32-le", "surrogatepass")), dtype=np.uint32), starts
-
-
-def _signed(
-    codes: Any, starts: Ints, size: int, words: bool, bands: int, hashes: int, threads: int, seed: int
-) -> tuple[Any, Any]:
-    """Keys of each band, shape (bands, n), and the lowest bytes of the signatures, shape (n, hashes)."""
-    from hindcast.quality.minhash_kernel import signatures
-
-    draw = np.random.default_rng([seed, 4131])
-    a = (draw.integers(0, 1 << 31, hashes, dtype=np.uint32) << np.uint32(1)) | np.uint32(1)
-    b = draw.integers(0, 1 << 32, hashes, dtype=np.uint32)
-    n = len(starts) - 1
-    keys, low = np.empty((bands, n), dtype=np.uint64), np.empty((n, hashes), dtype=np.uint8)
-
-    def work(at: int) -> None:
-        stop = min(at + _CHUNK, n)
-        signatures(codes, starts[at : stop + 1], size, words, a, b, keys[:, at:stop], low[at:stop])
-
-    with ThreadPoolExecutor(threads) as pool:
-        list(pool.map(work, range(0, n, _CHUNK)))
-    return keys, low
-
-
-def _join_band(
-    key: Any,
-    low: Any,
-    codes: Any,
-    starts: Ints,
+def _join(
+    texts: Written,
     size: int,
     words: bool,
     threshold: float,
-    parent: Ints,
-    alike: Floats,
+    shape: tuple[int, int],
+    threads: int,
+    seed: int,
+    parent: Any,
+    alike: Any,
+    progress: Callable[[int, int], None] | None,
 ) -> int:
-    """Texts of equal key are candidates; those alike are joined. How many pairs were compared."""
-    from hindcast.quality.minhash_kernel import crowded, join_alike
+    """Join what is alike, in `parent` and `alike`; how many pairs were compared."""
+    from hindcast.quality.minhash_kernel import join_alike, signatures
 
-    seen, again = np.zeros(1 << 19, dtype=np.uint64), np.zeros(1 << 19, dtype=np.uint64)
-    shared = crowded(key, seen, again)
-    left, right = (shared[side] for side in _candidates(key[shared]))
-    order = np.lexsort((right, left))
-    left, right = left[order], right[order]
-    return int(join_alike(codes, starts, size, words, low, left, right, threshold, parent, alike))
+    bands, rows = shape
+    m, n = bands * rows, len(texts)
+    draw = np.random.default_rng([seed, 4131])
+    a = (draw.integers(0, 1 << 31, m, dtype=np.uint32) << np.uint32(1)) | np.uint32(1)
+    b = draw.integers(0, 1 << 32, m, dtype=np.uint32)
+    keys, sketch = np.empty((bands, n), dtype=np.uint32), np.empty((n, -(-m // 64)), dtype=np.uint64)
+
+    def work(p: slice) -> None:
+        signatures(texts.codes, texts.start[p], texts.stop[p], size, words, a, b, keys[:, p], sketch[p])
+
+    in_blocks(work, n, threads)
+    compared = 0
+    for band, pairs in enumerate(_candidates(keys, threads)):
+        where = (texts.codes, texts.start, texts.stop, size, words)
+        compared += int(join_alike(*where, sketch, m, pairs, threshold, parent, alike))
+        if progress is not None:
+            progress(band + 1, bands)
+    return compared
 
 
-def _candidates(key: Any) -> tuple[Ints, Ints]:
-    """Pairs of rows of equal key: every pair where few share it, else each with the first and with the one before."""
-    order = np.argsort(key, kind="stable")
-    ranked = key[order]
-    start = np.ones(len(key), dtype=np.bool_)
-    start[1:] = ranked[1:] != ranked[:-1]
-    run = np.cumsum(start) - 1
-    begins = np.flatnonzero(start)
-    length = np.diff(np.append(begins, len(key)))
-    place = np.arange(len(key)) - begins[run]
-    lefts, rights = [np.zeros(0, dtype=np.int64)], [np.zeros(0, dtype=np.int64)]
-    busy = np.flatnonzero(length[run] > 1)
-    for lag in range(1, _ALL_PAIRS):
-        small = busy[(place[busy] >= lag) & ((length[run[busy]] <= _ALL_PAIRS) | (lag == 1))]
-        lefts.append(order[small - lag])
-        rights.append(order[small])
-    large = busy[(place[busy] > 1) & (length[run[busy]] > _ALL_PAIRS)]
-    lefts.append(order[begins[run[large]]])
-    rights.append(order[large])
-    return np.concatenate(lefts), np.concatenate(rights)
+def _candidates(keys: Any, threads: int) -> Iterator[Any]:
+    """Of each band in turn the pairs of texts of one key, in order, as ``left * 2**32 + right``; one band ahead."""
+    from hindcast.quality.minhash_kernel import pairs
+
+    texts = np.arange(keys.shape[1], dtype=np.uint64)
+
+    def work(key: Any) -> Any:
+        ranked = key.astype(np.uint64)
+        ranked <<= np.uint64(32)
+        ranked |= texts
+        ranked.sort()
+        found = pairs(ranked, _ALL_PAIRS)
+        found.sort()
+        return found
+
+    if threads == 1:
+        yield from map(work, keys)
+        return
+    with ThreadPoolExecutor(threads - 1) as pool:
+        ahead: deque[Future[Any]] = deque()
+        for key in keys:
+            ahead.append(pool.submit(work, key))
+            if len(ahead) > threads - 1:
+                yield ahead.popleft().result()
+        while ahead:
+            yield ahead.popleft().result()
