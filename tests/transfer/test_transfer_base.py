@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import socket
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -164,19 +162,31 @@ def test_encoders_from_functions_objects_and_vectorisers_agree() -> None:
     assert head.fit(TEXTS, ["a", "b", "a", "a", None]).predict(TEXTS[:1]).tolist() == ["a"]
 
 
-def test_nothing_is_downloaded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(*_: Any, **__: Any) -> Any:
-        raise AssertionError("a connection was opened")
+def test_rows_are_scaled_to_length_one_on_request() -> None:
+    rows = {"a": [3.0, 4.0], "b": [0.0, 0.0], "c": [1e200, -1e200], "d": [1e-200, 0.0]}
+    found = text_encoder(lambda texts: [rows[t] for t in texts], normalised=True).encode(list("abcd"))
+    half = np.sqrt(0.5)
+    assert np.allclose(found, [[0.6, 0.8], [0, 0], [half, -half], [1, 0]], rtol=1e-15, atol=0)
+    assert text_encoder(lambda texts: np.zeros((len(texts), 0)), normalised=True).encode(["a"]).shape == (1, 0)
+    assert (text_encoder(lambda texts: [rows[t] for t in texts]).encode(["a"]) == [[3.0, 4.0]]).all()
 
-    monkeypatch.setattr(socket.socket, "connect", refuse)
-    with pytest.raises(ConfigError, match="Nothing is ever downloaded"):
-        text_encoder("all-MiniLM-L6-v2")
-    with pytest.raises(ConfigError, match="holds no model"):
-        text_encoder(tmp_path)
-    (tmp_path / "modules.json").write_text("[]")
-    monkeypatch.setattr("hindcast.transfer.encoder.find_spec", lambda name: None)
-    with pytest.raises(ConfigError, match="sentence-transformers"):
-        text_encoder(tmp_path)
+
+@pytest.mark.parametrize("normalised", [False, True])
+def test_remembered_texts_are_not_encoded_again_and_others_are(normalised: bool) -> None:
+    model = Sentences()
+    encoder = text_encoder(model, batch=2, normalised=normalised)
+    told: list[tuple[int, int]] = []
+    known = encoder.remember(TEXTS, progress=lambda done, total: told.append((done, total)))
+    assert told == [(2, 4), (4, 4)]
+    model.asked.clear()
+    assert (known.encode(TEXTS) == encoder.encode(TEXTS)).all()
+    assert model.asked == list(dict.fromkeys(TEXTS)), "asked by the encoder itself only"
+    model.asked.clear()
+    mixed = ["new", TEXTS[0], "newer", "new"]
+    found = known.encode(mixed)
+    assert model.asked == ["new", "newer"]
+    assert (found == encoder.encode(mixed)).all()
+    assert text_encoder(model).remember([]).encode(["é"]).tolist() == [[1.0, 0.0]]
 
 
 def test_bad_texts_and_bad_encoders_are_refused() -> None:
@@ -189,5 +199,7 @@ def test_bad_texts_and_bad_encoders_are_refused() -> None:
         TextEncoder(lambda texts: [[np.nan] for _ in texts]).encode(["a"])
     with pytest.raises(ConfigError):
         TextEncoder(len, batch=0)  # type: ignore[arg-type]
+    with pytest.raises(DataError, match="made 1 numbers a text, then 2"):
+        TextEncoder(lambda texts: [[1.0] * len(texts[0])], batch=1).encode(["a", "ab"])
     with pytest.raises(ConfigError, match="local folder"):
         text_encoder(3)
