@@ -23,6 +23,7 @@ from hindcast.quality import (
     near_duplicate_texts,
     normalised,
     shared_between,
+    written,
 )
 from hindcast.quality.minhash import bands_for
 
@@ -231,3 +232,66 @@ def test_bad_requests_are_named():
     told = []
     near_duplicate_texts(["abcdef", "abcdeg"], progress=lambda done, total: told.append((done, total)))
     assert told[-1][0] == told[-1][1]
+
+
+def test_blocks_and_threads_change_nothing(monkeypatch):
+    texts = corpus(500, seed=2, alphabet="abcdefgh é漢")
+    whole = near_duplicate_texts(texts, threshold=0.6, threads=1)
+    monkeypatch.setattr(written, "_BLOCK", 33)
+    for threads in (1, 2, 5):
+        parted = near_duplicate_texts(texts, threshold=0.6, threads=threads)
+        assert np.array_equal(parted.group, whole.group)
+        assert np.array_equal(parted.similarity, whole.similarity)
+        assert parted.notes == whole.notes
+
+
+@pytest.mark.parametrize("length", [4, 12, 40, 200])
+def test_signatures_agree_as_often_as_shingles_do(length):
+    """The law that recall rests on, for short texts too: bands of one number meet with the Jaccard likeness."""
+    from hindcast.quality.minhash_kernel import signatures
+
+    draw = np.random.default_rng(length)
+    n, m = 60, 400
+    first = ["".join(draw.choice(list("abcdé漢"), length)) for _ in range(n)]
+    second = [text[: length // 2] + "z" + text[length // 2 + 1 :] for text in first]
+    texts = written.packed(first + second)
+    a, b = draw.integers(0, 1 << 31, m, dtype=np.uint32) * 2 + 1, draw.integers(0, 1 << 32, m, dtype=np.uint32)
+    keys, sketch = np.zeros((m, 2 * n), dtype=np.uint32), np.zeros((2 * n, -(-m // 64)), dtype=np.uint64)
+    signatures(texts.codes, texts.start, texts.stop, 3, False, a.astype(np.uint32), b, keys, sketch)
+    expected = np.array([jaccard(x, y, size=3) for x, y in zip(first, second, strict=True)])
+    met = (keys[:, :n] == keys[:, n:]).mean(axis=0)
+    error = np.sqrt((expected * (1 - expected)).sum() / m) / n
+    assert abs(met.mean() - expected.mean()) <= 6 * error + 1e-9  # the m functions are shared by all pairs
+    bits = np.bitwise_count(sketch[:n] ^ sketch[n:]).sum(axis=1) / m  # a bit differs half as often
+    assert abs(bits.mean() - (1 - expected.mean()) / 2) <= 6 * 0.5 / np.sqrt(m * n) + 1e-9
+
+
+@pytest.mark.parametrize("length", [8, 20, 60])
+def test_pairs_at_the_threshold_are_met_as_often_as_the_bands_say(length):
+    draw = np.random.default_rng(length)
+    letters = np.array([chr(code) for code in range(0x4E00, 0x9000)])
+    texts, likeness = [], []
+    for _ in range(400):  # texts of unlike letters, each with a copy that ends otherwise
+        text = "".join(draw.choice(letters, length))
+        cut = max(1, round(length * 0.17))
+        copy = text[:-cut] + "".join(draw.choice(letters, cut))
+        texts += [text, copy]
+        likeness.append(jaccard(text, copy, size=1))
+    threshold = min(likeness)
+    found = near_duplicate_texts(texts, threshold=threshold, size=1)
+    bands, rows = bands_for(threshold, 128)
+    met = np.mean(found.group[::2] == found.group[1::2])
+    law = np.mean([1 - (1 - s**rows) ** bands for s in likeness])
+    assert met >= law - 5 * np.sqrt(law * (1 - law) / len(likeness)) - 1e-9
+
+
+def test_a_crowd_in_one_bucket_gives_pairs_in_proportion():
+    from hindcast.quality.minhash_kernel import pairs
+
+    key = np.array([5] * 4 + [6] + [9] * 20, dtype=np.uint64)
+    ranked = (key << np.uint64(32)) | np.arange(25, dtype=np.uint64)
+    found = {(int(pair >> np.uint64(32)), int(pair & np.uint64(0xFFFFFFFF))) for pair in pairs(ranked, 12)}
+    few = set(combinations(range(4), 2))
+    many = {(5, row) for row in range(6, 25)} | {(row - 1, row) for row in range(6, 25)}
+    assert found == few | many
+    assert len(pairs(ranked[:0], 12)) == 0
