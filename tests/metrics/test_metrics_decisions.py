@@ -4,6 +4,7 @@ import math
 import warnings
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -248,3 +249,46 @@ def test_estimates_of_ones_own_metric():
     estimate = m.estimate_from_draws(1.0, np.linspace(0.5, 1.5, 1001), 10_000, 0.9, 7)
     assert estimate.low == pytest.approx(0.55, abs=0.001)
     assert estimate.high == pytest.approx(1.45, abs=0.001)
+
+
+@pytest.mark.parametrize(
+    ("acted", "told"),
+    [
+        ([0.9, 0.2, 0.0], "threshold"),
+        ([True, None, False], "leave such rows out"),
+        ([1.0, math.nan, 0.0], "row 2"),
+        (["yes", "no", "no"], "must be numbers"),
+        (pd.array([True, None, False], dtype="boolean"), "row 2"),
+        ([[True], [False], [True]], "shape"),
+    ],
+)
+def test_what_is_no_decision_is_not_taken_for_acting(acted, told):
+    with pytest.raises(DataError, match=told):
+        m.f_beta([1, 0, 1], acted, 1.0)
+    with pytest.raises(DataError, match=told):
+        m.decision_interval("f1", [1, 0, 1], acted, [1, 2, 3])
+
+
+def test_decisions_may_be_numbers():
+    assert m.matthews([1, 0, 1], [1, 0, 1]) == m.matthews([1, 0, 1], np.array([1.0, 0.0, 1.0], np.float32)) == 1.0
+
+
+@pytest.mark.parametrize("label", [["yes", "no"], [1, "a"], object(), [10**400, 0]])
+def test_labels_that_are_no_numbers_are_refused_kindly(label):
+    with pytest.raises(DataError, match="labels"):
+        m.roc_curve(label, [0.1, 0.2])
+
+
+def test_missing_labels_of_pandas_are_no_class():
+    for label in (pd.array([1, None], dtype="Int64"), pd.Series(["a", None], dtype="string")):
+        with pytest.raises(DataError, match="row 2"):
+            m.class_confusion(label, label)
+    with pytest.raises(DataError, match="shape"):
+        m.class_confusion([[1], [2]], [1, 2])
+
+
+def test_scores_all_alike_have_no_threshold_of_matthews():
+    with pytest.raises(DataError, match="alike"):
+        m.best_threshold([0, 1, 1], [0.5, 0.5, 0.5], by="matthews")
+    with pytest.raises(DataError, match="not a finite score"):
+        m.best_threshold([0, 1], [0.1, 0.9]).decide([math.nan])

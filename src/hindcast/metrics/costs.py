@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from hindcast.errors import ConfigError, DataError
-from hindcast.metrics.rows import checked_probabilities
+from hindcast.metrics.rows import checked_probabilities, numbers
 from hindcast.metrics.value import Goal
 from hindcast.values import Bools, Floats, Ints
 
@@ -57,7 +57,7 @@ class Costs:
     _of: dict[Any, int] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
-        cost = np.array(self.cost, dtype=np.float64)
+        cost = np.array(numbers(self.cost, "costs"))
         if cost.ndim != 2 or cost.shape[0] != cost.shape[1] or len(cost) < 2 or not np.isfinite(cost).all():
             raise ConfigError(f"Costs needs a square matrix of finite costs, 2 x 2 at least; got shape {cost.shape}.")
         classes = tuple(self.classes) or tuple(range(len(cost)))
@@ -108,7 +108,7 @@ class Costs:
 
     def expected(self, probability: Any) -> Floats:
         """The expected cost of each decision, shape (n, K), for probabilities of shape (n, K), or (n,) for two."""
-        p = np.asarray(probability, dtype=np.float64)
+        p = numbers(probability, "probabilities")
         if p.ndim == 1 and len(self.classes) == 2:
             p = checked_probabilities(p)
             p = np.stack([1.0 - p, p], axis=1)
@@ -136,7 +136,7 @@ class Costs:
         items = labels.tolist() if hasattr(labels, "tolist") else list(labels)
         codes = np.empty(len(items), dtype=np.int64)
         for row, item in enumerate(items):
-            code = self._of.get(item)
+            code = None if isinstance(item, list) else self._of.get(item)
             if code is None:
                 shown = ", ".join(map(repr, self.classes[:10]))
                 raise DataError(f"not one of the classes {shown}", row=row + 1, column=what, value=item)
@@ -169,6 +169,13 @@ def expected_cost(label: Any, decided: Any, costs: Costs) -> float:
     """
     paid = costs.of_rows(label, decided)
     return float(paid.mean()) if paid.size else float("nan")
+
+
+def is_missing(label: Any) -> bool:
+    """Whether a label is None, NaN, or pandas' own NA or NaT."""
+    if label is None or type(label).__name__ in ("NAType", "NaTType"):
+        return True
+    return isinstance(label, float | np.floating) and bool(np.isnan(label))
 
 
 def classes_of(values: Sequence[Any]) -> tuple[Any, ...]:

@@ -14,7 +14,7 @@ import numpy as np
 
 from hindcast.errors import ConfigError, UnknownName
 from hindcast.metrics.intervals import DRAWS, Estimate, block_draws, estimate_from_draws
-from hindcast.metrics.rows import block_numbers
+from hindcast.metrics.rows import block_numbers, checked_decisions, checked_labels
 from hindcast.metrics.scores import confusion
 from hindcast.values import Floats
 
@@ -168,7 +168,7 @@ def _read(metric: str) -> Callable[[Counts], Floats]:
 def _per_block(label: Any, acted: Any, blocks: Any) -> Counts:
     """The four counts of each block, shape (blocks, 4)."""
     total = int(_counts(label, acted).sum())  # checks both
-    y, did = np.asarray(label, dtype=np.float64) == 1.0, np.asarray(acted, dtype=np.bool_)
+    y, did = checked_labels(label) == 1.0, checked_decisions(acted)
     codes, count = block_numbers(blocks, total)
     cell = np.where(did, np.where(y, 0, 1), np.where(y, 2, 3))
     return np.bincount(codes * 4 + cell, minlength=4 * count).reshape(count, 4).astype(np.float64)

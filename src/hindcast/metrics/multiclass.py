@@ -13,7 +13,7 @@ from typing import Any, Literal
 import numpy as np
 
 from hindcast.errors import ConfigError, DataError, UnknownName
-from hindcast.metrics.costs import Costs, classes_of
+from hindcast.metrics.costs import Costs, classes_of, is_missing
 from hindcast.metrics.intervals import DRAWS, Estimate, block_draws, estimate_from_draws
 from hindcast.metrics.rows import block_numbers
 from hindcast.values import Floats, Ints
@@ -169,8 +169,10 @@ def _distinct(classes: Sequence[Any]) -> tuple[Any, ...]:
 def _labels(values: Any, what: str) -> list[Any]:
     items: list[Any] = values.tolist() if hasattr(values, "tolist") else list(values)
     for row, item in enumerate(items):
-        if item is None or (isinstance(item, float) and item != item):  # noqa: PLR0124
+        if is_missing(item):
             raise DataError("a label is missing; drop such rows first", row=row + 1, column=what, value=item)
+        if isinstance(item, list):
+            raise DataError(f"labels must have shape (n,), and {what} has rows of several", row=row + 1, column=what)
     return items
 
 

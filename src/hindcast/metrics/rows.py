@@ -7,16 +7,62 @@ from typing import Any
 import numpy as np
 
 from hindcast.errors import DataError
-from hindcast.values import Floats, Ints
+from hindcast.values import Bools, Floats, Ints
 
-__all__ = ["block_numbers", "checked_labels", "checked_probabilities", "checked_scores", "paired"]
+__all__ = [
+    "block_numbers",
+    "checked_decisions",
+    "checked_labels",
+    "checked_probabilities",
+    "checked_scores",
+    "numbers",
+    "paired",
+]
+
+
+def numbers(values: Any, what: str) -> Floats:
+    """Values as float64 of their own shape, NaN where masked; what is no number is refused with its row."""
+    if isinstance(values, np.ma.MaskedArray):
+        masked, values = np.ma.getmaskarray(values), values.data.astype(np.float64)
+        values[masked] = np.nan
+    try:
+        return np.asarray(values, dtype=np.float64)
+    except (TypeError, ValueError, OverflowError):
+        pass
+    try:
+        items = values.tolist() if hasattr(values, "tolist") else list(values)
+    except TypeError:
+        items = [values]
+    for row, item in enumerate(items):
+        try:
+            np.asarray(item, dtype=np.float64)
+        except (TypeError, ValueError, OverflowError):
+            raise DataError(f"{what} must be numbers", row=row + 1, value=item) from None
+    raise DataError(f"{what} must be an array of numbers, got {type(values).__name__}: {str(values)[:60]}.")
 
 
 def _flat(values: Any, what: str) -> Floats:
-    array = np.asarray(values, dtype=np.float64)
+    array = numbers(values, what)
     if array.ndim != 1:
         raise DataError(f"{what} must have shape (n,), got {array.shape}.")
     return array
+
+
+def checked_decisions(acted: Any) -> Bools:
+    """Decisions as booleans, shape (n,): True and False, or 1 and 0; a probability is no decision yet."""
+    array = acted if isinstance(acted, np.ndarray) else np.asarray(acted)
+    if array.dtype != np.bool_ or isinstance(acted, np.ma.MaskedArray):
+        found = numbers(acted, "decisions")
+        wrong = (found != 0.0) & (found != 1.0)
+        if wrong.any():
+            row = int(np.flatnonzero(wrong.ravel())[0])
+            value = float(found.ravel()[row])
+            advice = "leave such rows out" if np.isnan(value) else "choose a threshold: score >= 0.5"
+            raise DataError(f"a decision is True or False; {advice}", row=row + 1, column="acted", value=value)
+        array = found == 1.0
+    if array.ndim != 1:
+        raise DataError(f"decisions must have shape (n,), got {array.shape}.")
+    return np.asarray(array)
 
 
 def checked_labels(label: Any, *, missing: bool = False) -> Floats:

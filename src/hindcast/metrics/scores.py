@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from hindcast.errors import ConfigError, DataError, UnknownName
-from hindcast.metrics.rows import checked_labels, paired
+from hindcast.metrics.rows import checked_decisions, checked_labels, paired
 from hindcast.metrics.value import Goal
 from hindcast.values import Floats
 
@@ -283,7 +283,7 @@ def confusion(label: Any, acted: Any) -> Confusion:
     >>> confusion([1, 0, 1, 0], [True, True, False, False])
     Confusion(hits=1, false_alarms=1, misses=1, passed_by=1)
     """
-    y, did = checked_labels(label) == 1.0, np.asarray(acted, dtype=np.bool_)
+    y, did = checked_labels(label) == 1.0, checked_decisions(acted)
     if y.shape != did.shape:
         raise DataError(f"{y.size} labels meet {did.size} decisions; pass one decision per label.")
     hits, acts, positives = int((y & did).sum()), int(did.sum()), int(y.sum())

@@ -16,7 +16,7 @@ from hindcast.errors import ConfigError, DataError, UnknownName
 from hindcast.metrics.costs import Costs
 from hindcast.metrics.curves import counts_at_thresholds
 from hindcast.metrics.decisions import DECISION_METRICS
-from hindcast.metrics.rows import paired
+from hindcast.metrics.rows import checked_scores, paired
 from hindcast.metrics.value import Goal
 from hindcast.values import Bools, Floats
 
@@ -47,7 +47,7 @@ class Threshold:
 
     def decide(self, score: Any) -> Bools:
         """Where to act, shape (n,)."""
-        return np.asarray(np.asarray(score, dtype=np.float64) >= self.at)
+        return np.asarray(checked_scores(score) >= self.at)
 
 
 def best_threshold(label: Any, score: Any, by: str | Goal | Costs = "f1") -> Threshold:
@@ -90,9 +90,14 @@ def best_threshold(label: Any, score: Any, by: str | Goal | Costs = "f1") -> Thr
     counts = np.stack([hits, alarms, positives - hits, y.size - positives - alarms], axis=1)
     name, found = _gain(by, counts)
     if np.isnan(found).all():
+        alike = 0 < positives < y.size
         raise DataError(
-            f"{name} is not defined on these {y.size} rows, of which {int(positives)} are positive; choose a threshold "
-            "on rows of both classes."
+            f"{name} is not defined on these {y.size} rows, of which {int(positives)} are positive"
+            + (
+                ", at any threshold: all scores are alike."
+                if alike
+                else "; choose a threshold on rows of both classes."
+            )
         )
     best = int(np.nanargmax(found))
     edges = np.r_[threshold, -np.inf]
