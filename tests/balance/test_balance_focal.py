@@ -255,3 +255,19 @@ def test_labels_and_scores_are_checked():
     assert loss.losses([], []).shape == (0,)
     assert loss.describe() == {"loss": "focal", "gamma": 2.0, "alpha": 0.25}
     assert loss.name == "focal(2)"
+
+
+def test_what_is_no_score_or_label_is_refused_kindly():
+    loss = FocalLoss(2.0)
+    for label, told in (([0, 1, math.nan], "row 3"), ([0, 2, 1], "row 2"), (["a", "b", "b"], "numbers")):
+        with pytest.raises(DataError, match=told):
+            loss.initial_score(label)
+    with pytest.raises(DataError, match="one of each"):
+        loss.initial_score([0, 1], weight=[1.0])
+    with pytest.raises(DataError, match="at least zero"):
+        loss.initial_score([0, 1], weight=[1.0, math.inf])
+    with pytest.raises(DataError, match="finite"):
+        loss.probability([math.inf])
+    with pytest.raises(DataError, match="row 2"):
+        focal_to_probability([[0.5, 0.5], [0.0, 0.0]], 2.0)
+    assert FocalLoss(2.0, np.float32(0.25)).class_weights(2).tolist() == [0.75, 0.25]

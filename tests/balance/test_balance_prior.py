@@ -136,3 +136,10 @@ def test_what_cannot_be_corrected_is_refused():
     with pytest.raises(ConfigError, match="threshold"):
         b.corrected_threshold(1.5, trained=0.5, actual=0.5)
     assert b.correct_prior([], trained=0.5, actual=0.1).shape == (0,)
+
+
+def test_shares_and_probabilities_that_are_no_numbers_are_refused_kindly():
+    with pytest.raises(ConfigError, match="trained"):
+        b.correct_prior([0.5], trained="half", actual=0.1)
+    with pytest.raises(DataError, match="numbers"):
+        b.correct_prior(["a"], trained=0.5, actual=0.1)

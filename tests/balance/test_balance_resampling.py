@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import polars as pl
+import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -417,3 +418,85 @@ def test_many_classes_reach_the_ratio(seed, how):
     counts = np.bincount(after.y)
     assert (counts >= 0.8 * counts.max()).all()
     assert (after.X[:150] == X).all()
+
+
+def _table():
+    return pd.DataFrame(
+        {
+            "x": [0.0, 1, 2, 3, 4, 5, 6, 7],
+            "word": list("aabbabab"),
+            "whole": [1, 2, 3, 4, 5, 6, 7, None],
+            "at": pd.date_range("2020-01-01", periods=8),  # of no time zone
+            "flag": [True, False] * 4,
+        }
+    )
+
+
+@pytest.mark.parametrize("step", [b.smote(k=1), b.adasyn(k=2), b.tomek_links(of="all"), b.smote_enn(k=1, edit_k=1)])
+@pytest.mark.parametrize(
+    "of",
+    [
+        lambda t: t.set_index(pd.Index([3] * 8)),
+        lambda t: t.convert_dtypes(),
+        lambda t: t.astype({"word": "category"}),
+        lambda t: t.rename(columns={"x": 0, "whole": 1}),
+        pl.DataFrame,
+        pa.table,
+    ],
+)
+def test_data_frames_of_any_make_keep_their_types(of, step):
+    X = of(_table())
+    after = b.resample(X, [0, 0, 0, 0, 0, 0, 1, 1], step)
+    assert type(after.X) is type(X)
+    assert len(after.X) == len(after.y) == len(after.place)
+    if isinstance(X, pa.Table):
+        assert after.X.schema == X.schema
+    else:
+        assert list(after.X.dtypes) == list(X.dtypes)
+    moments = {str(v) for v in (X["at"].to_pylist() if isinstance(X, pa.Table) else X["at"])}
+    made = after.X["at"].to_pylist() if isinstance(X, pa.Table) else after.X["at"]
+    assert {str(v) for v in made} <= moments
+
+
+@pytest.mark.parametrize(
+    "y",
+    [
+        pa.array(["a", "b", "a"]),
+        pa.chunked_array([["a", "b"], ["a"]]),
+        pl.Series(["a", "b", "a"]),
+        pd.Categorical(["a", "b", "a"]),
+        pd.Series(["a", "b", "a"], index=[7, 7, 7]),
+        (name for name in "aba"),
+    ],
+)
+def test_labels_come_in_any_column(y):
+    after = b.resample(pa.table({"x": [1, 2, 3]}), y, b.oversample())
+    assert after.y.tolist() == ["a", "b", "b", "a"]
+    assert after.X["x"].to_pylist() == [1, 2, 2, 3]
+
+
+def test_what_is_no_column_of_labels_is_refused_kindly():
+    rows = [[1], [2], [3]]
+    for missing in (pd.array([1, None, 0], dtype="Int64"), pd.Series(["a", None, "b"], dtype="string")):
+        with pytest.raises(DataError, match="row 2"):
+            b.resample(rows, missing, b.oversample())
+    for y in ("aba", {"a": 1, "b": 2, "c": 3}, None, 5):
+        with pytest.raises(DataError, match="one label per row"):
+            b.resample(rows, y, b.oversample())
+    with pytest.raises(DataError, match="several"):
+        b.resample(rows, [["a"], ["b"], ["a"]], b.oversample())
+    for X in (None, {"x": [1, 2, 3]}, np.float32(1)):
+        with pytest.raises(DataError, match="X holds rows"):
+            b.resample(X, ["a", "b", "a"], b.oversample())
+    with pytest.raises(DataError, match="weights must be numbers"):
+        b.resample(rows, ["a", "b", "a"], b.oversample(), weight=["x", "y", "z"])
+
+
+def test_weights_of_classes_refuse_weights_that_are_none():
+    for weight in ([1.0], [1.0, np.inf, 1.0], [1.0, -1.0, 1.0]):
+        with pytest.raises(DataError, match="finite numbers above zero"):
+            b.weight_of_classes(["a", "b", "b"], weight=weight)
+    with pytest.raises(UnknownName, match="miss"):
+        b.cost_weights({"mis": 1, "false_alarm": 2})
+    with pytest.raises(ConfigError, match="false_alarm"):
+        b.cost_weights({"miss": 1})

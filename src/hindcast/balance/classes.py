@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
 from hindcast.errors import DataError
-from hindcast.metrics.costs import classes_of
+from hindcast.metrics.costs import classes_of, is_missing
 from hindcast.values import Ints
 
-__all__ = ["class_counts", "coded"]
+__all__ = ["class_counts", "coded", "listed"]
 
 
 def coded(y: Any) -> tuple[Ints, tuple[Any, ...]]:
@@ -28,13 +29,26 @@ def coded(y: Any) -> tuple[Ints, tuple[Any, ...]]:
     if array is not None and array.dtype.kind in "biuU":
         distinct, inverse = np.unique(array, return_inverse=True)
         return inverse.astype(np.int64), tuple(distinct.tolist())
-    items: list[Any] = y.tolist() if hasattr(y, "tolist") else y.to_list() if hasattr(y, "to_list") else list(y)
+    items = listed(y)
     for row, item in enumerate(items):
-        if item is None or (isinstance(item, float) and item != item):  # noqa: PLR0124
+        if is_missing(item):
             raise DataError("a label is missing; leave such rows out", row=row + 1, column="label", value=item)
+        if isinstance(item, list):
+            raise DataError("labels must have shape (n,), and here is a row of several", row=row + 1, column="label")
     classes = classes_of(items)
     index = {name: code for code, name in enumerate(classes)}
     return np.fromiter((index[item] for item in items), dtype=np.int64, count=len(items)), classes
+
+
+def listed(y: Any) -> list[Any]:
+    """Labels as a list of Python values, from an array, a column of any make, or any iterable but a text or mapping."""
+    if isinstance(y, str | bytes | Mapping) or not (hasattr(y, "tolist") or hasattr(y, "__iter__")):
+        raise DataError(f"labels are a sequence with one label per row, got {type(y).__name__}.")
+    for name in ("to_pylist", "tolist", "to_list"):
+        if hasattr(y, name):
+            items = getattr(y, name)()
+            return items if isinstance(items, list) else [items]
+    return list(y)
 
 
 def class_counts(codes: Ints, classes: int, what: str) -> Ints:

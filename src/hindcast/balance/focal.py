@@ -19,7 +19,7 @@ import numpy as np
 
 from hindcast.balance.weights import weight_of_classes
 from hindcast.errors import ConfigError, DataError
-from hindcast.metrics.rows import checked_probabilities
+from hindcast.metrics.rows import checked_probabilities, numbers
 from hindcast.values import Floats, Ints
 
 __all__ = ["FocalLoss", "class_balanced", "focal_to_probability"]
@@ -85,7 +85,7 @@ class FocalLoss:
             raise ConfigError(f"focal loss needs a finite gamma of at least 0, got {self.gamma!r}.")
         if self.alpha is None:
             return
-        if isinstance(self.alpha, int | float):
+        if isinstance(self.alpha, int | float | np.floating | np.integer):
             if not 0 < self.alpha < 1:
                 raise ConfigError(
                     f"alpha, the weight of label 1, lies between 0 and 1, got {self.alpha!r}; give a weight per class "
@@ -119,8 +119,7 @@ class FocalLoss:
 
     def _rows(self, label: Any, score: Any) -> tuple[Ints, Floats, Floats]:
         """Checked labels (n,), scores (n,) or (n, K), and each row's weight (n,)."""
-        s = np.asarray(score, dtype=np.float64)
-        y = np.asarray(label, dtype=np.float64)
+        s, y = numbers(score, "scores"), numbers(label, "labels")
         if s.ndim not in (1, 2) or y.shape != s.shape[:1]:
             raise DataError(f"labels of shape {y.shape} meet scores of shape {s.shape}; give (n,) and (n,) or (n, K).")
         classes = 2 if s.ndim == 1 else s.shape[1]
@@ -197,8 +196,20 @@ class FocalLoss:
         With gamma 0 and two classes the log odds of the (weighted) base rate. A float for two classes, else shape (K,)
         with mean 0. Classes must all occur.
         """
-        y = np.asarray(label, dtype=np.int64)
-        w = np.ones(len(y)) if weight is None else np.asarray(weight, dtype=np.float64)
+        codes = numbers(label, "labels")
+        w = np.ones(codes.shape) if weight is None else numbers(weight, "weights")
+        if codes.ndim != 1 or w.shape != codes.shape or not (np.isfinite(w) & (w >= 0)).all():
+            raise DataError(
+                f"labels of shape {codes.shape} came with weights of shape {w.shape}; give one of each per row, and "
+                "weights that are finite and at least zero."
+            )
+        wrong = ~((codes >= 0) & (codes < classes) & (codes == np.floor(codes)))
+        if wrong.any():
+            row = int(wrong.argmax())
+            raise DataError(
+                f"a label is a class code, 0 to {classes - 1}", row=row + 1, column="label", value=codes[row]
+            )
+        y = codes.astype(np.int64)
         shares = np.bincount(y, weights=w, minlength=classes).astype(np.float64)
         if len(shares) != classes or not (shares > 0).all():
             raise DataError(
@@ -212,7 +223,9 @@ class FocalLoss:
 
     def probability(self, score: Any) -> Floats:
         """Probabilities from scores of a model trained on this loss, of the score's shape: softmax, then the map."""
-        s = np.asarray(score, dtype=np.float64)
+        s = numbers(score, "scores")
+        if s.ndim not in (1, 2) or not np.isfinite(s).all():
+            raise DataError(f"scores are finite and have shape (n,) or (n, K); got shape {s.shape}.")
         both = np.stack([-_half(s), _half(s)], axis=1) if s.ndim == 1 else s
         k = both.shape[1]
         log_q = both - _log_sum_exp(both)
@@ -283,7 +296,7 @@ def focal_to_probability(answer: Any, gamma: float, *, alpha: float | tuple[floa
     [0.5, 0.9064, 0.9974]
     """
     loss = FocalLoss(gamma, alpha)
-    q = np.asarray(answer, dtype=np.float64)
+    q = numbers(answer, "answers")
     checked_probabilities(q.ravel())
     both = np.stack([1.0 - q, q], axis=1) if q.ndim == 1 else q
     if both.ndim != 2 or both.shape[1] < 2:
@@ -293,6 +306,9 @@ def focal_to_probability(answer: Any, gamma: float, *, alpha: float | tuple[floa
     log_q, log_rest = np.log(np.maximum(both, tiny)), np.log(np.clip(rest, tiny, 1.0))
     found = _to_probability(log_q, log_rest, loss.gamma, loss.class_weights(both.shape[1]))
     found = np.where(both == 0, 0.0, found)
+    empty = ~(found.sum(axis=1) > 0)
+    if empty.any():
+        raise DataError("the answers of a row are all zero", row=int(empty.argmax()) + 1)
     found = found / found.sum(axis=1, keepdims=True)
     return np.asarray(found[:, 1] if q.ndim == 1 else found)
 

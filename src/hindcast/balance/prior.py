@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from hindcast.errors import ConfigError, DataError
-from hindcast.metrics.rows import checked_probabilities
+from hindcast.metrics.rows import checked_probabilities, numbers
 from hindcast.values import Floats
 
 __all__ = ["Prior", "correct_prior", "corrected_threshold", "estimate_prior", "undersampled_probability"]
@@ -21,7 +21,10 @@ __all__ = ["Prior", "correct_prior", "corrected_threshold", "estimate_prior", "u
 
 def _prior(what: str, value: Any, classes: int) -> Floats:
     """Shares of the classes, shape (K,), summing to 1; for two the share of label 1 will do."""
-    shares = np.asarray(value, dtype=np.float64)
+    try:
+        shares = np.asarray(value, dtype=np.float64)
+    except (TypeError, ValueError):
+        raise ConfigError(f"{what} must give a share for each of {classes} classes, got {value!r}.") from None
     if shares.ndim == 0 and classes == 2:
         shares = np.array([1.0 - float(shares), float(shares)])
     if shares.shape != (classes,) or not (shares >= 0).all() or not np.isfinite(shares).all():
@@ -33,7 +36,7 @@ def _prior(what: str, value: Any, classes: int) -> Floats:
 
 def _matrix(probability: Any) -> tuple[Floats, bool]:
     """Probabilities of shape (n, K), whether given so or as those of label 1, and which."""
-    p = np.asarray(probability, dtype=np.float64)
+    p = numbers(probability, "probabilities")
     if p.ndim == 1:
         p = checked_probabilities(p)
         return np.stack([1.0 - p, p], axis=1), True

@@ -12,9 +12,10 @@ from typing import Any, ClassVar, NamedTuple, Protocol
 import numpy as np
 
 from hindcast.balance.arrays import below, row_count, taken
-from hindcast.balance.classes import class_counts, coded
+from hindcast.balance.classes import class_counts, coded, listed
 from hindcast.columns import Frame
 from hindcast.errors import ConfigError, DataError
+from hindcast.metrics.rows import numbers
 from hindcast.trainset.rows import Rows
 from hindcast.values import Floats, Ints
 
@@ -133,10 +134,11 @@ def resample(X: Any, y: Any, step: Resampling | Reweighting, *, weight: Any = No
     >>> after.y.tolist(), len(after.X), after.place.size
     (['no', 'yes'], 2, 2)
     """
+    y = y if isinstance(y, np.ndarray) else listed(y)
     codes, classes = coded(y)
     n = row_count(X)
-    labels = np.asarray(y) if not (hasattr(y, "to_list") or isinstance(y, list | tuple)) else _labels(y)
-    w = np.ones(n) if weight is None else np.asarray(weight, dtype=np.float64)
+    labels = y if isinstance(y, np.ndarray) else _labels(y)
+    w = np.ones(n) if weight is None else numbers(weight, "weights")
     if len(codes) != n or w.shape != (n,):
         raise DataError(
             f"{n} rows came with {len(codes)} labels and weights of shape {w.shape}; give one of each per row."
@@ -165,9 +167,8 @@ def resample(X: Any, y: Any, step: Resampling | Reweighting, *, weight: Any = No
     return Resampled(X, labels, np.asarray(w * step.by_class(totals, classes)[codes]), np.arange(n))
 
 
-def _labels(y: Any) -> np.ndarray[Any, Any]:
-    """Labels of a list or a column as an array of their own type; a mixture as objects."""
-    items = y.to_list() if hasattr(y, "to_list") else list(y)
+def _labels(items: list[Any]) -> np.ndarray[Any, Any]:
+    """Labels as an array of their own type; a mixture as objects."""
     if len({type(item) for item in items}) == 1:
         return np.asarray(items)
     mixed = np.empty(len(items), dtype=object)

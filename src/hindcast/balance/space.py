@@ -13,12 +13,12 @@ misses too; columns that have no place in the space are those of that row.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
-from hindcast.balance.arrays import as_frame, is_sparse
+from hindcast.balance.arrays import as_frame, is_sparse, is_table, table_rows
 from hindcast.columns import Column, Frame
 from hindcast.errors import DataError
 from hindcast.values import Bools, Floats, Ints
@@ -58,7 +58,14 @@ class Space:
             array = np.asarray(X)
             if array.dtype.kind in "fiub":
                 return _of_array(array)
-        return _of_frame(as_frame(X))
+        space = _of_frame(as_frame(X))
+        if isinstance(X, Frame) or not is_table(X):
+            return space
+
+        def restore(numbers: Any, codes: Ints, near: Ints) -> Any:
+            return table_rows(X, near, space.restore(numbers, codes, near))
+
+        return replace(space, restore=restore)
 
     def __len__(self) -> int:
         return int(self.numbers.shape[0])

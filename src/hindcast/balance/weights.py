@@ -11,6 +11,7 @@ import numpy as np
 from hindcast.balance.classes import class_counts, coded
 from hindcast.errors import ConfigError, DataError, UnknownName
 from hindcast.metrics.costs import Costs
+from hindcast.metrics.rows import numbers
 from hindcast.trainset.rows import Rows
 from hindcast.values import Floats
 
@@ -59,7 +60,11 @@ def weight_of_classes(
     step = ClassWeights(how, beta)
     codes, classes = coded(y)
     class_counts(codes, len(classes), "weight_of_classes")
-    w = None if weight is None else np.asarray(weight, dtype=np.float64)
+    w = None if weight is None else numbers(weight, "weights")
+    if w is not None and (w.shape != codes.shape or not (np.isfinite(w) & (w > 0)).all()):
+        raise DataError(
+            f"weights are finite numbers above zero, one for each of {len(codes)} rows; got shape {w.shape}."
+        )
     totals = np.bincount(codes, weights=w, minlength=len(classes)).astype(np.float64)
     found = step.by_class(totals, classes)
     if normalise == "classes":
@@ -212,7 +217,15 @@ def cost_weights(costs: Costs | Mapping[str, Any]) -> CostWeights:
     >>> cost_weights({"miss": 10, "false_alarm": 1}).costs.threshold
     0.09090909090909091
     """
-    return CostWeights(Costs.binary(**costs) if isinstance(costs, Mapping) else costs)
+    if not isinstance(costs, Mapping):
+        return CostWeights(costs)
+    known = ("miss", "false_alarm", "hit", "pass_by", "unit")
+    for name in costs:
+        if name not in known:
+            raise UnknownName("cost", str(name), known, where="cost_weights")
+    if not {"miss", "false_alarm"} <= costs.keys():
+        raise ConfigError(f"cost_weights needs what a miss and a false_alarm cost, got {dict(costs)!r}.")
+    return CostWeights(Costs.binary(**costs))
 
 
 class_weights = ClassWeights
