@@ -293,3 +293,17 @@ def test_the_figure_is_plain_data(rows):
 def test_bad_requests_are_answered_kindly(call, error, says):
     with pytest.raises(error, match=says):
         call()
+
+
+def test_the_share_at_several_durations():
+    curve = delay_curve([0, 0, 0, 0], [1, 2, 3, None], now=10)
+    assert curve.share(["1us", "2us"]).tolist() == [0.25, 0.5]
+    assert curve.share(np.array([1, 2])).tolist() == [0.25, 0.5]
+    with pytest.raises(ConfigError, match="microseconds"):
+        curve.share(np.array([1.5]))
+
+
+def test_masked_moments_are_missing():
+    known = np.ma.masked_array([1, 0], mask=[False, True])
+    curve = delay_curve(np.zeros(2, dtype=np.int64), known, now=9)
+    assert (curve.labelled, curve.censored) == (1, 1)

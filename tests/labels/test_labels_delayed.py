@@ -45,3 +45,14 @@ def test_what_cannot_be_known_cannot_be_weighed():
         known_weights([2], 1.0, 1.0)
     with pytest.raises(DataError, match="a label is 0 or 1"):
         fake_negative_weights([0.5], [0.5], 0.5)
+
+
+def test_chances_come_one_for_all_or_one_a_row():
+    with pytest.raises(DataError, match="chance_positive"):
+        known_weights([0, 1], 1.0, [0.5, 0.5, 0.5])
+    with pytest.raises(DataError, match="probability"):
+        fake_negative_weights([0, 1], [0.1], 0.5)
+    with pytest.raises(DataError, match="numbers"):
+        known_weights(["yes", "no"], 1.0, 0.5)
+    with pytest.raises(DataError, match="shape"):
+        known_weights(0, 1.0, 0.5)

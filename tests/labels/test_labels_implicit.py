@@ -191,3 +191,12 @@ def test_a_real_experiment_ends_too_early():
     assert two.false_negatives.value == 1
     assert nine.base_rate.value == pytest.approx(0.1861, abs=0.0005)
     assert nine.wrong.value == 0
+
+
+def test_clicks_of_other_numbers_are_refused_kindly():
+    with pytest.raises(DataError, match="clicked"):
+        click_labels([0, 1], [0, 1], [], within="1h", known=[5, 5])
+    with pytest.raises(DataError, match="dwell"):
+        click_labels([0, 1], [0, 1], [3, 4], within="1h", dwell=5, least=1.0)
+    with pytest.raises(DataError, match="numbers"):
+        examination([1, 2], ["yes", "no"])

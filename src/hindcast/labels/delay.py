@@ -85,7 +85,10 @@ class DelayCurve:
     def share(self, age: Duration | int | Any) -> Any:
         """The share of labels known at `age` (a duration, microseconds, or an array of them); NaN beyond `longest`."""
         if isinstance(age, np.ndarray | list):
-            return self._at(np.asarray(age, dtype=np.int64), self.known)
+            ages = np.array([_age_us(one) for one in age], dtype=np.int64) if isinstance(age, list) else age
+            if ages.dtype.kind not in "iu":
+                raise ConfigError(f"ages are microseconds (whole numbers) or durations such as '7d', got {ages.dtype}.")
+            return self._at(ages.astype(np.int64), self.known)
         return float(self._at(np.array([_age_us(age)]), self.known)[0])
 
     def estimate(self, age: Duration | int) -> Estimate:

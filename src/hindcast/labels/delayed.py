@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from hindcast.errors import DataError
+from hindcast.metrics.rows import numbers
 from hindcast.values import Floats
 
 __all__ = ["binary", "fake_negative_weights", "known_weights", "undelayed_probability"]
@@ -25,7 +26,9 @@ def known_weights(label: Any, chance_negative: Any, chance_positive: Any) -> Flo
     [0.75, 0.75, 1.5]
     """
     y = binary(label)
-    chance = np.where(y == 1, chance_positive, chance_negative).astype(np.float64)
+    chance = np.where(
+        y == 1, _per_row(chance_positive, y, "chance_positive"), _per_row(chance_negative, y, "chance_negative")
+    )
     wrong = ~((chance > 0) & (chance <= 1))
     if wrong.any():
         row = int(wrong.argmax())
@@ -64,8 +67,8 @@ def fake_negative_weights(label: Any, probability: Any, chance: Any) -> tuple[Fl
     ([1.0, 0.3333], [0.0, 0.6667])
     """
     y = binary(label)
-    f = np.broadcast_to(np.asarray(chance, dtype=np.float64), y.shape)
-    p = undelayed_probability(probability, f)
+    f = _per_row(chance, y, "chance")
+    p = undelayed_probability(_per_row(probability, y, "probability"), f)
     rest = 1 - p * f
     fake = np.divide(p * (1 - f), rest, out=np.ones_like(p), where=rest > 0)
     positive = np.where(y == 1, 1.0, np.clip(fake, 0, 1))
@@ -82,7 +85,9 @@ def undelayed_probability(probability: Any, chance: Any) -> Floats:
     >>> undelayed_probability([0.1, 0.4, 0.9], 0.5).tolist()
     [0.2, 0.8, 1.0]
     """
-    p, f = np.asarray(probability, dtype=np.float64), np.asarray(chance, dtype=np.float64)
+    p, f = numbers(probability, "probabilities"), numbers(chance, "chances")
+    if f.ndim and f.shape != p.shape:
+        raise DataError(f"probabilities of shape {p.shape} meet chances of shape {f.shape}; give one of each per row.")
     if not ((p >= 0) & (p <= 1)).all():
         raise DataError("probabilities lie in [0, 1].")
     if not ((f > 0) & (f <= 1)).all():
@@ -90,9 +95,19 @@ def undelayed_probability(probability: Any, chance: Any) -> Floats:
     return np.asarray(np.minimum(p / f, 1.0))
 
 
+def _per_row(values: Any, y: Floats, what: str) -> Floats:
+    """A number for each label: one for all, or one each."""
+    array = numbers(values, what)
+    if array.ndim and array.shape != y.shape:
+        raise DataError(f"{len(y)} labels came with `{what}` of shape {array.shape}; give one number, or one per row.")
+    return np.broadcast_to(array, y.shape)
+
+
 def binary(label: Any) -> Floats:
     """Labels as float64, 0 and 1, shape (n,)."""
-    y = np.asarray(label, dtype=np.float64)
+    y = numbers(label, "labels")
+    if y.ndim != 1:
+        raise DataError(f"labels have shape (n,), got {y.shape}.")
     wrong = (y != 0) & (y != 1)
     if wrong.any():
         row = int(wrong.argmax())

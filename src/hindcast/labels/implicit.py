@@ -18,6 +18,7 @@ import numpy as np
 from hindcast.errors import ConfigError, DataError
 from hindcast.labels.moments import moments_of
 from hindcast.metrics import Estimate
+from hindcast.metrics.rows import numbers
 from hindcast.sampling import strata_of
 from hindcast.values import NEVER, Bools, Duration, Floats, Ints, Moment, duration_us, moment_us
 
@@ -129,12 +130,13 @@ def click_labels(
     row = _places(impression, key, n)
     at = moments_of(clicked, "clicked")
     m = len(row)
-    seconds = np.full(m, np.nan) if dwell is None else np.asarray(dwell, dtype=np.float64)
-    came = at if known is None else np.maximum(moments_of(known, "known"), at)
+    seconds = np.full(m, np.nan) if dwell is None else numbers(dwell, "dwell")
+    came = at if known is None else moments_of(known, "known")
     gone = np.full(m, NEVER) if retracted is None else moments_of(retracted, "retracted")
     for name, values in (("clicked", at), ("dwell", seconds), ("known", came), ("retracted", gone)):
-        if len(values) != m:
-            raise DataError(f"{m} clicks came with {len(values)} values of `{name}`; give one per click.")
+        if values.shape != (m,):
+            raise DataError(f"{m} clicks came with {values.size} values of `{name}`; give one per click.")
+    came = np.maximum(came, at)
     if (seconds < 0).any():
         wrong = int((seconds < 0).argmax())
         raise DataError("a dwell below zero", row=wrong + 1, column="dwell", value=float(seconds[wrong]))
@@ -301,7 +303,9 @@ def _relative(rate: tuple[float, int], base: tuple[float, int], level: float) ->
 
 
 def _binary(label: Any) -> Floats:
-    y = np.asarray(label, dtype=np.float64)
+    y = numbers(label, "labels")
+    if y.ndim != 1:
+        raise DataError(f"labels have shape (n,), got {y.shape}.")
     wrong = (y != 0) & (y != 1)
     if wrong.any():
         row = int(wrong.argmax())

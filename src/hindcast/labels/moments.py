@@ -17,6 +17,9 @@ def moments_of(values: Any, what: str) -> Ints:
     """Moments as microseconds, NEVER where missing, shape (n,)."""
     if hasattr(values, "to_pylist"):
         values = values.to_pylist()
+    if isinstance(values, np.ma.MaskedArray):
+        masked, values = np.ma.getmaskarray(values), values.data.astype(object)
+        values[masked] = None
     array = (
         values
         if isinstance(values, np.ndarray)
