@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -86,3 +87,11 @@ def test_as_a_step_it_adds_rows_of_the_same_label():
 def test_what_is_refused(make, error, says):
     with pytest.raises(error, match=says):
         make()
+
+
+def test_a_column_of_pandas_is_read_by_position():
+    texts = ["where is my card", "open an account"]
+    policy = Policy([slips(1.0)])
+    found = augment_texts(pd.Series(texts, index=[1, 9]), policy)
+    assert found[0] == augment_texts(texts, policy)[0]
+    assert found[1].tolist() == [0, 1]

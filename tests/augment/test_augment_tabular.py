@@ -213,3 +213,11 @@ def test_wrong_columns_and_labels_are_told():
     with pytest.raises(DataError, match="rows of columns"):
         swapped_categories(["a"])
     assert (Jitter, SwapCategory, Mixup) == (jitter, swap_category, mixup)
+
+
+def test_what_cannot_be_mixed_is_refused_kindly():
+    for X, told in (([[1.0], [np.inf]], "row 2"), (["a", "b"], "numbers"), (3.0, "one number")):
+        with pytest.raises(DataError, match=told):
+            mixed(X, [0, 1])
+    with pytest.raises(DataError, match="labels must be numbers"):
+        mixed([[1.0], [2.0]], ["a", "b"])

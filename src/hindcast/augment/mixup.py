@@ -10,6 +10,7 @@ import numpy as np
 from hindcast.augment.tabular import checked_copies
 from hindcast.columns import Column, Frame
 from hindcast.errors import ConfigError, DataError
+from hindcast.metrics.rows import numbers
 from hindcast.trainset.rows import Rows
 from hindcast.values import Floats, Ints
 
@@ -115,7 +116,7 @@ mixup = Mixup
 
 def _soft(Y: Any, n: int) -> Floats:
     """Labels as numbers that can be mixed, shape (n,) or (n, K)."""
-    y = np.asarray(Y, dtype=np.float64)
+    y = numbers(Y, "labels")
     if y.ndim not in (1, 2) or len(y) != n:
         raise DataError(f"{n} examples came with labels of shape {y.shape}; give (n,) of 0 and 1, or (n, K).")
     if not ((y >= 0) & (y <= 1)).all():
@@ -145,7 +146,14 @@ def mixed(X: Any, Y: Any, alpha: float = 0.2, *, seed: int = 0) -> tuple[Floats,
     (True, [1.0, 1.0])
     """
     _checked("mixed", alpha)
-    x = np.asarray(X, dtype=np.float64)
+    x = numbers(X, "X")
+    if not x.ndim:
+        raise DataError("mixed takes an array of examples, shape (n, ...), got one number.")
+    if np.isinf(x).any():
+        raise DataError(
+            "an infinite value has no mixture with another",
+            row=int(np.isinf(x).reshape(len(x), -1).any(axis=1).argmax()) + 1,
+        )
     y = _soft(Y, len(x))
     other, share = _partners(len(x), alpha, np.random.default_rng([seed, _MIXUP, 0]))
     a, b = _by_share(share, x), _by_share(share, y)

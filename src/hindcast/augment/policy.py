@@ -89,6 +89,7 @@ def augment_texts(texts: Sequence[str], policy: Policy, *, seed: int = 0) -> tup
     >>> len(copies) == len(of) and set(of.tolist()) <= {0, 1}
     True
     """
+    texts = list(texts)  # a column of pandas is read by position, not by its index
     places = policy.places(len(texts), seed)
     found, kept = [], []
     for at, (place, changes) in enumerate(zip(places, policy.drawn(len(places), seed), strict=True)):
