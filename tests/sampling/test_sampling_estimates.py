@@ -268,3 +268,13 @@ def test_nothing_drawn_says_nothing():
     one = estimate_mean([3.0], simple_random(5, 1))
     assert one.value == 3.0
     assert math.isnan(one.low)
+
+
+def test_what_is_no_number_or_sample_is_refused_kindly():
+    sample = simple_random(10, 2, seed=0)
+    with pytest.raises(DataError, match="values must be numbers"):
+        estimate_mean(["a", "b"], sample)
+    with pytest.raises(ConfigError, match="Sample"):
+        estimate_mean([1.0, 2.0], [0, 1])
+    with pytest.raises(DataError, match="numbers"):
+        weighted(["a", "b"], 1)

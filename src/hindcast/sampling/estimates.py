@@ -18,6 +18,7 @@ import numpy as np
 
 from hindcast.errors import ConfigError, DataError, UnknownName
 from hindcast.metrics import Estimate, student_quantile, wilson
+from hindcast.metrics.rows import numbers
 from hindcast.sampling.sample import Sample
 from hindcast.values import Bools, Floats, Ints
 
@@ -76,7 +77,7 @@ def effective_size(weights: Any) -> float:
     >>> effective_size([1.0, 1.0, 1.0, 1.0]), round(effective_size([10.0, 1.0, 1.0, 1.0]), 2)
     (4.0, 1.64)
     """
-    w = np.asarray(weights, dtype=np.float64)
+    w = numbers(weights, "weights")
     if w.size and (not np.isfinite(w).all() or (w < 0).any()):
         raise DataError("weights are finite and at least zero.")
     top = float(w.max(initial=0.0))
@@ -337,7 +338,9 @@ _LONELY = "a stratum gave one group only, so its spread is unknown: draw at leas
 
 
 def _values(values: Any, sample: Sample) -> Floats:
-    y = np.asarray(values, dtype=np.float64)
+    if not isinstance(sample, Sample):
+        raise ConfigError(f"estimates need the Sample that the values were drawn by, got {type(sample).__name__}.")
+    y = numbers(values, "values")
     if y.shape != (len(sample),):
         hint = "; pass values[sample.places]" if y.shape == (sample.population,) else ""
         raise DataError(f"{len(sample)} drawn rows came with values of shape {y.shape}{hint}.")

@@ -8,6 +8,7 @@ from typing import Any, Literal
 import numpy as np
 
 from hindcast.errors import ConfigError, DataError, UnknownName
+from hindcast.metrics.rows import numbers
 from hindcast.sampling.blocks import size_of
 from hindcast.sampling.sample import Sample, by_place
 from hindcast.sampling.simple import every_kth, walked
@@ -22,7 +23,7 @@ _DUST = 1e-12
 
 def checked_weights(weight: Any, what: str) -> Floats:
     """Weights as float64, shape (n,): finite and at least zero."""
-    array = np.asarray(weight, dtype=np.float64)
+    array = numbers(weight, f"{what}: weights")
     if array.ndim != 1:
         raise DataError(f"{what}: weights have shape (n,), got {array.shape}.")
     wrong = ~(np.isfinite(array) & (array >= 0))
