@@ -105,8 +105,13 @@ def vote_rates(votes: NDArray[Any], classes: int) -> Floats:
     counts = np.zeros((m, classes))
     for first in range(0, n, _ROWS):
         part = votes[first : first + _ROWS]
-        for k in range(classes):
-            counts[:, k] += np.count_nonzero(part == k, axis=0)
+        for j in range(m):
+            if classes > 16:
+                counts[j] += np.bincount(part[:, j].astype(np.int64) + 1, minlength=classes + 1)[1:]
+                continue
+            column = np.ascontiguousarray(part[:, j])
+            for k in range(classes):
+                counts[j, k] += np.count_nonzero(column == k)
     rates: Floats = counts / max(n, 1)
     return rates
 

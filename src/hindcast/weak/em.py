@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hindcast.values import Floats, Ints
+from hindcast.weak.grouping import FEW_CLASSES, STEEP, groups_of
 from hindcast.weak.tables import FLOOR, Shape, completed, gains, likeliest
 
 __all__ = ["Estimate", "Expected", "expect", "maximise_until"]
@@ -19,7 +20,7 @@ __all__ = ["Estimate", "Expected", "expect", "maximise_until"]
 STRIDE = 1 << 12
 """Rows of a block: the same whatever runs them, so that sums are."""
 
-_SHARED = 8_000_000
+_SHARED = 50_000_000
 """Additions below which a second thread costs more than it saves."""
 
 _NOBODY = np.empty(0, dtype=np.int64)
@@ -72,34 +73,51 @@ def expect(
     known: Ints = _NOBODY,
     out: Floats | None = None,
     silence: bool = True,
+    counted: bool = True,
     threads: int | None = None,
 ) -> Expected:
-    """One pass: expected counts, and posteriors into `out` of shape (n, K). O(n m K) time, no copy of the votes."""
-    from hindcast.weak.kernels import sweep, sweep_two
+    """One pass: expected counts, and posteriors into `out` of shape (n, K). O(n m K) time, no copy of the votes.
+
+    With ``counted=False`` posteriors alone are wanted: counts may be missing.
+    """
+    from hindcast.weak.kernels import fill, fold, sweep, sweep_groups
 
     shape, n = estimate.shape, len(votes)
     gain, start = gains(estimate.tables, estimate.balance, shape, silence=silence)
-    base, k = shape.base, shape.classes
+    base, k, parent = shape.base, shape.classes, shape.parent
     kept = np.empty((0, k)) if out is None else out
-    two = k == 2 and not len(known)
+    most = np.abs(gain).max(axis=(1, 2), initial=0.0)
+    grouped = k <= FEW_CLASSES and len(parent) > 0 and most.max() < STEEP
+    if grouped:
+        plan = groups_of(k, tuple(parent.tolist()))
+        rescaled = plan.rescaled(most, shape)
+        factors = np.empty((len(plan.size), k, int(plan.size.max())))
+        fill(plan.where, parent, base, plan.size, gain, factors)
 
     def block(first: int) -> tuple[Floats, Floats, float]:
-        counts, mass = np.zeros_like(gain), np.zeros(k)
-        last = min(first + STRIDE, n)
-        if two:
-            found = sweep_two(votes, first, last, shape.parent, base, gain, start, counts, mass, kept)
+        mass, last = np.zeros(k), min(first + STRIDE, n)
+        if grouped:
+            counts = np.zeros_like(factors) if counted else factors[:0]
+            found = sweep_groups(votes, first, last, known, plan.digits, rescaled, factors, start, counts, mass, kept)
         else:
-            found = sweep(votes, first, last, known, shape.parent, base, gain, start, counts, mass, kept)
+            counts = np.zeros_like(gain)
+            found = sweep(votes, first, last, known, parent, base, gain, start, counts, mass, kept)
         return counts, mass, found
 
     firsts = range(0, n, STRIDE)
-    worth_it = n * len(shape.parent) * k >= _SHARED
+    worth_it = n * len(parent) * k >= _SHARED
     workers = threads or (min(len(firsts), os.cpu_count() or 1) if worth_it else 1)
-    counts, mass, total = np.zeros_like(gain), np.zeros(k), 0.0
+    whole = np.zeros_like(factors if counted else factors[:0]) if grouped else np.zeros_like(gain)
+    mass, total = np.zeros(k), 0.0
     for more, heavier, likelihood in map(block, firsts) if workers < 2 else _ahead(block, firsts, workers):
-        counts += more
+        whole += more
         mass += heavier
         total += likelihood
+    counts = whole
+    if grouped:
+        counts = np.zeros_like(gain)
+        if counted:
+            fold(plan.where, parent, base, plan.size, whole, counts)
     return Expected(completed(counts, mass, shape), mass, total)
 
 

@@ -12,9 +12,10 @@ import numpy as np
 
 from hindcast.weak.compiled import compiled, reordered
 
-__all__ = ["BLOCK", "sweep", "sweep_two"]
+__all__ = ["fill", "fold", "sweep", "sweep_groups"]
 
 BLOCK = 1024
+FEW = 512
 
 
 @compiled
@@ -113,61 +114,129 @@ def sweep(
     return total
 
 
+@compiled
+def fill(where: Any, parent: Any, base: Any, size: Any, gain: Any, tables: Any) -> None:
+    """What each code of each group multiplies the odds of each class by, (groups, K, codes), from log gains.
+
+    `where` says of each function its group, and by what its own digit and its parent's are multiplied in a code.
+    """
+    tables[:] = 1.0
+    kinds = np.uint32(gain.shape[1])
+    classes = gain.shape[2]
+    factor = np.exp(gain)
+    for j in range(len(parent)):
+        g, own, other, b = where[j, 0], np.uint32(where[j, 1]), np.uint32(where[j, 2]), base[j]
+        for code in range(size[g]):
+            v = (np.uint32(code) // own) % kinds
+            s = b + (np.uint32(code) // other) % kinds if parent[j] >= 0 else b
+            for k in range(classes):
+                tables[g, k, code] *= factor[s, v, k]
+
+
+@compiled
+def fold(where: Any, parent: Any, base: Any, size: Any, coded: Any, counts: Any) -> None:
+    """Add counts by code, (groups, K, codes), to those by vote, of the shape of log gains; undoes :func:`fill`."""
+    kinds = np.uint32(counts.shape[1])
+    classes = counts.shape[2]
+    for j in range(len(parent)):
+        g, own, other, b = where[j, 0], np.uint32(where[j, 1]), np.uint32(where[j, 2]), base[j]
+        for code in range(size[g]):
+            v = (np.uint32(code) // own) % kinds
+            s = b + (np.uint32(code) // other) % kinds if parent[j] >= 0 else b
+            for k in range(classes):
+                counts[s, v, k] += coded[g, k, code]
+
+
 @reordered
-def sweep_two(
-    votes: Any, first: int, last: int, parent: Any, base: Any, gain: Any, start: Any, counts: Any, mass: Any, out: Any
+def sweep_groups(
+    votes: Any,
+    first: int,
+    last: int,
+    known: Any,
+    digits: Any,
+    rescaled: Any,
+    tables: Any,
+    start: Any,
+    coded: Any,
+    mass: Any,
+    out: Any,
 ) -> float:
-    """:func:`sweep` for two classes and no known truth: one log odds a row, and no branches where nobody leans."""
-    functions = votes.shape[1]
-    odds, level = np.empty(BLOCK), np.empty(BLOCK)
-    total = 0.0
-    for begin in range(first, last, BLOCK):
-        rows = min(BLOCK, last - begin)
+    """:func:`sweep` for few classes: the votes of a few functions are one code, and one factor is looked up for all.
+
+    ``digits[g]`` are the functions of a group, -1 at the end, the first counting least; where ``rescaled[g]``, odds are
+    brought back to 1 at most before the group, lest they leave the range of numbers. Counts by code go to `coded`, of
+    the shape of `tables`, if it has groups.
+    """
+    groups, classes = tables.shape[0], tables.shape[1]
+    kinds = classes + 1
+    told, counted = known.shape[0] > 0, coded.shape[0] > 0
+    codes = np.empty((groups, FEW), np.uint16)
+    odds, inverse = np.empty((classes, FEW)), np.empty(FEW)
+    highest = start[0]
+    for k in range(1, classes):
+        highest = max(highest, start[k])
+    total = float(highest * (last - first))
+    for begin in range(first, last, FEW):
+        rows = min(FEW, last - begin)
+        for k in range(classes):
+            even = np.exp(start[k] - highest)
+            for i in range(rows):
+                odds[k, i] = even
+        for g in range(groups):
+            for i in range(rows):
+                codes[g, i] = 0
+            step = 1
+            for d in range(digits.shape[1]):
+                j = digits[g, d]
+                if j >= 0:
+                    for i in range(rows):
+                        codes[g, i] += np.uint16((votes[begin + i, j] + 1) * step)
+                    step *= kinds
+            if rescaled[g]:
+                for i in range(rows):
+                    best = odds[0, i]
+                    for k in range(1, classes):
+                        best = max(best, odds[k, i])
+                    for k in range(classes):
+                        odds[k, i] /= best
+                    total += np.log(best)
+            for k in range(classes):
+                for i in range(rows):
+                    odds[k, i] *= tables[g, k, codes[g, i]]
         for i in range(rows):
-            odds[i] = start[1] - start[0]
-            level[i] = start[0]
-        for j in range(functions):
-            b, p = base[j], parent[j]
-            if p < 0:
-                zero, one = gain[b, 1, 1] - gain[b, 1, 0], gain[b, 2, 1] - gain[b, 2, 0]
-                low0, low1 = gain[b, 1, 0], gain[b, 2, 0]
-                for i in range(rows):
-                    v = votes[begin + i, j]
-                    odds[i] += zero if v == 0 else (one if v == 1 else 0.0)
-                    level[i] += low0 if v == 0 else (low1 if v == 1 else 0.0)
-            else:
-                for i in range(rows):
-                    s, v = b + votes[begin + i, p] + 1, votes[begin + i, j] + 1
-                    odds[i] += gain[s, v, 1] - gain[s, v, 0]
-                    level[i] += gain[s, v, 0]
+            inverse[i] = 0.0
+        for k in range(classes):
+            for i in range(rows):
+                inverse[i] += odds[k, i]
+        if told:
+            for i in range(rows):
+                if known[begin + i] >= 0:
+                    total += np.log(max(odds[known[begin + i], i], 1e-300))
+                    for k in range(classes):
+                        odds[k, i] = 0.0
+                    odds[known[begin + i], i] = 1.0
+                    inverse[i] = 1.0
         for i in range(rows):
-            small = np.exp(-abs(odds[i]))
-            total += level[i] + max(odds[i], 0.0) + np.log1p(small)
-            low = small / (1.0 + small)
-            odds[i] = 1.0 - low if odds[i] > 0 else low
-            mass[1] += odds[i]
-            mass[0] += 1.0 - odds[i]
-        for j in range(functions):
-            b, p = base[j], parent[j]
-            if p < 0:
-                zero, one, low0, low1 = 0.0, 0.0, 0.0, 0.0
-                for i in range(rows):
-                    v, high = votes[begin + i, j], odds[i]
-                    zero += high if v == 0 else 0.0
-                    one += high if v == 1 else 0.0
-                    low0 += 1.0 - high if v == 0 else 0.0
-                    low1 += 1.0 - high if v == 1 else 0.0
-                counts[b, 1, 1] += zero
-                counts[b, 2, 1] += one
-                counts[b, 1, 0] += low0
-                counts[b, 2, 0] += low1
-            else:
-                for i in range(rows):
-                    s, v = b + votes[begin + i, p] + 1, votes[begin + i, j] + 1
-                    counts[s, v, 1] += odds[i]
-                    counts[s, v, 0] += 1.0 - odds[i]
+            total += np.log(inverse[i])
+            inverse[i] = 1.0 / inverse[i]
+        for k in range(classes):
+            heavier = 0.0
+            for i in range(rows):
+                odds[k, i] *= inverse[i]
+                heavier += odds[k, i]
+            mass[k] += heavier
+        if counted:
+            for g in range(groups):
+                for k in range(0, classes - 1, 2):
+                    for i in range(rows):
+                        code = codes[g, i]
+                        coded[g, k, code] += odds[k, i]
+                        coded[g, k + 1, code] += odds[k + 1, i]
+                if classes % 2:
+                    for i in range(rows):
+                        coded[g, classes - 1, codes[g, i]] += odds[classes - 1, i]
         if out.shape[0]:
             for i in range(rows):
-                out[begin + i, 0] = 1.0 - odds[i]
-                out[begin + i, 1] = odds[i]
+                for k in range(classes):
+                    out[begin + i, k] = odds[k, i]
     return total

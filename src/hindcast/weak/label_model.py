@@ -229,7 +229,7 @@ class LabelModel:
         if len(matrix) == 0:
             return found
         heard = matrix if len(learnt.kept) == self._width else matrix[:, learnt.kept]
-        expect(heard, learnt.estimate, out=found, silence=learnt.silence, threads=self.threads)
+        expect(heard, learnt.estimate, out=found, silence=learnt.silence, counted=False, threads=self.threads)
         if learnt.estimate.shape.tells.any():
             found[~covered(heard)] = self.balance
         return found

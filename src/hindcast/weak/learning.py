@@ -95,9 +95,7 @@ def learn(
         return Learnt(estimate, kept, place, rate, float("nan"), True, tuple(notes))
     options: dict[str, Any] = {"learn_balance": given is None, "threads": threads, "tolerance": tolerance}
     rows = _sample(n, known, seed)
-    part, told = (
-        (used, known) if rows is None else (np.asfortranarray(used[rows]), known[rows] if len(known) else known)
-    )
+    part, told = (used, known) if rows is None else (_rows_of(used, rows), known[rows] if len(known) else known)
     joint = joint_counts(part, classes) if len(kept) * (classes + 1) <= _WIDEST else None
     if joint is None:
         notes.append(f"dependence was not looked for among {len(kept)} functions")
@@ -177,8 +175,20 @@ def _sample(rows: int, known: Ints, seed: int) -> Ints | None:
     told = np.flatnonzero(known >= 0) if len(known) else np.empty(0, dtype=np.int64)
     if len(told) > SAMPLE // 2:
         told = random.choice(told, SAMPLE // 2, replace=False)
-    drawn = np.unique(random.integers(0, rows, SAMPLE - len(told)))
-    return np.union1d(drawn, told)
+    taken = np.zeros(rows, dtype=bool)
+    taken[random.integers(0, rows, SAMPLE - len(told))] = True
+    taken[told] = True
+    return np.flatnonzero(taken)
+
+
+def _rows_of(votes: NDArray[Any], rows: Ints) -> NDArray[Any]:
+    """Some rows, a function's votes side by side."""
+    if not votes.flags.f_contiguous:
+        return np.asfortranarray(votes[rows])
+    found = np.empty((len(rows), votes.shape[1]), dtype=votes.dtype, order="F")
+    for j in range(votes.shape[1]):
+        found[:, j] = votes[:, j][rows]
+    return found
 
 
 def _named(estimate: Estimate, votes: NDArray[Any], known: Ints, threads: int | None) -> Estimate:

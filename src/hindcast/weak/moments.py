@@ -11,19 +11,22 @@ from hindcast.values import Bools, Floats
 
 __all__ = ["accuracies_of_pairs", "association", "divergence", "freedom", "joint_counts"]
 
-_ROWS = 4096
+_ROWS = 1 << 14
+"""Rows of a block of bits."""
 
 
 def joint_counts(votes: NDArray[Any], classes: int) -> Floats:
-    """How often functions vote each pair of ways, (m, K + 1, m, K + 1), silence first. O(n (m K)^2), blocked."""
+    """How often functions vote each pair of ways, (m, K + 1, m, K + 1), silence first. O(n (m K)^2) bits, blocked."""
     n, m = votes.shape
     width = m * classes
-    inner = np.zeros((width, width))
-    kinds = np.arange(classes)
+    inner = np.zeros((width, width), dtype=np.int64)
     for first in range(0, n, _ROWS):
-        part = np.asarray(votes[first : first + _ROWS])
-        hot = (part[:, :, None] == kinds).reshape(len(part), width).astype(np.float32)
-        inner += hot.T @ hot  # whole numbers below 2^24: exact in any order
+        words = _bits(votes[first : first + _ROWS], classes)
+        used = np.flatnonzero(words.any(axis=1))
+        words = words[used]
+        for i, column in enumerate(used.tolist()):
+            inner[column, used[i:]] += np.bitwise_count(words[i] & words[i:]).sum(axis=1, dtype=np.int64)
+    inner = np.maximum(inner, inner.T)
     joint = np.zeros((m, classes + 1, m, classes + 1))
     joint[:, 1:, :, 1:] = inner.reshape(m, classes, m, classes)
     alone = inner.diagonal().reshape(m, classes)
@@ -31,6 +34,17 @@ def joint_counts(votes: NDArray[Any], classes: int) -> Floats:
     joint[:, 1:, :, 0] = alone[:, :, None] - joint[:, 1:, :, 1:].sum(axis=3)
     joint[:, 0, :, 0] = n - alone.sum(axis=1)[:, None] - joint[:, 0, :, 1:].sum(axis=2)
     return joint
+
+
+def _bits(votes: NDArray[Any], classes: int) -> NDArray[np.uint64]:
+    """Who votes what, a bit per row: (m K, words of 64 rows)."""
+    rows, m = votes.shape
+    words = np.zeros((m * classes, -(-rows // 64)), dtype=np.uint64)
+    packed = words.view(np.uint8)[:, : -(-rows // 8)]
+    by_function = votes.T
+    for k in range(classes):
+        packed[k::classes] = np.packbits(by_function == k, axis=1)
+    return words
 
 
 def divergence(joint: Floats, tables: Floats, balance: Floats, tells: Bools) -> Floats:

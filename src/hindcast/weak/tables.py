@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 
@@ -40,16 +41,16 @@ class Shape:
         """Functions that lean on nobody."""
         return Shape(classes, np.full(len(coin), -1, dtype=np.int64), coin, tells)
 
-    @property
+    @cached_property
     def base(self) -> Ints:
         """The first table of each function: it has one, or one for each vote of its parent (silence first)."""
-        return np.concatenate([[0], np.cumsum(self.width)[:-1]]).astype(np.int64)
+        return np.asarray(np.cumsum(self.width) - self.width, dtype=np.int64)
 
-    @property
+    @cached_property
     def width(self) -> Ints:
         return np.where(self.parent >= 0, self.classes + 1, 1).astype(np.int64)
 
-    @property
+    @cached_property
     def function(self) -> Ints:
         """The function each table belongs to."""
         return np.repeat(np.arange(len(self.parent)), self.width)
@@ -137,11 +138,10 @@ def gains(tables: Floats, balance: Floats, shape: Shape, *, silence: bool = True
 def completed(counts: Floats, mass: Floats, shape: Shape) -> Floats:
     """Counts with those of rows on which a function and its parent are silent, which a sweep leaves out."""
     counts = counts.copy()
-    base, k = shape.base, shape.classes
-    for j in range(len(base)):
-        own = counts[base[j] : base[j] + (k + 1 if shape.parent[j] >= 0 else 1)]
-        own[0, 0] = 0.0
-        own[0, 0] = np.maximum(mass - own.sum(axis=(0, 1)), 0.0)
+    base = shape.base
+    counts[base, 0] = 0.0
+    if len(base):
+        counts[base, 0] = np.maximum(mass - np.add.reduceat(counts.sum(axis=1), base, axis=0), 0.0)
     return counts
 
 
