@@ -224,7 +224,7 @@ def test_the_switches_are_set_while_a_model_is_read_and_put_back(
     with pytest.raises(ConfigError, match="cannot read"):
         text_encoder(folder)
     assert seen == [("1", "1", True, {"device": "cpu", "local_files_only": True})] * 2
-    assert hub.HF_HUB_OFFLINE == kept
+    assert kept == hub.HF_HUB_OFFLINE
     assert {k: v for k, v in os.environ.items() if "OFFLINE" in k} == {
         k: v for k, v in before.items() if "OFFLINE" in k
     }
