@@ -311,7 +311,7 @@ def test_what_cannot_be_is_refused_with_its_place() -> None:
         LabelModel().fit([[0, 1, 1], [1, 1, 0]]).predict_proba([[0, 1]])
     with pytest.raises(ConfigError, match="fit"):
         LabelModel().predict_proba([[0, 1]])
-    with pytest.raises(DataError, match="truth"):
+    with pytest.raises(DataError, match="true classes"):
         LabelModel().fit([[0, 1]], truth=[0, 1])
     with pytest.raises(ConfigError, match="steps"):
         LabelModel(steps=0)
@@ -339,3 +339,51 @@ def test_copies_are_found_with_many_classes_and_few_rows(classes: int, rows: int
     assert (model.parents >= 0).sum() == 4
     right = (model.predict(votes) == truth).mean()
     assert right > (MajorityVote(classes=classes).predict(votes) == truth).mean() + 0.05
+
+
+def test_a_class_that_nobody_votes_for_is_not_made_up() -> None:
+    votes, _, _, _ = drawn(2_000)
+    two, four = (
+        LabelModel(["b", "c"]).fit(votes),
+        LabelModel(["a", "b", "c", "d"]).fit(np.where(votes < 0, -1, votes + 1)),
+    )
+    found = four.predict_proba(np.where(votes < 0, -1, votes + 1))
+    np.testing.assert_array_equal(found[:, 1:3], two.predict_proba(votes))
+    assert not found[:, [0, 3]].any()
+    np.testing.assert_allclose(four.tables.sum(axis=1), 1.0)
+    np.testing.assert_allclose(four.accuracies, two.accuracies)
+    assert any("a, d" in note for note in four.notes)
+    given = LabelModel(3, balance=[0.5, 0.3, 0.2]).fit(votes)
+    np.testing.assert_allclose(given.predict_proba(votes)[:, 2], 0.2)
+    np.testing.assert_allclose(given.balance, [0.5, 0.3, 0.2])
+
+
+def test_votes_and_truth_may_be_names_and_classes_may_stand_in_any_order() -> None:
+    votes, truth, _, _ = drawn(800, functions=5)
+    names = np.array(["ham", "spam"], dtype=object)
+    said = [[None if code < 0 else names[code] for code in row] for row in votes.tolist()]
+    model = LabelModel().fit(Votes.of(votes, classes=["ham", "spam"]), truth=names[truth])
+    assert LabelModel().fit(said).classes == ("ham", "spam")
+    turned = Votes.of(np.where(votes < 0, -1, 1 - votes), classes=["spam", "ham"])
+    for same in (said, turned):
+        np.testing.assert_array_equal(model.predict_proba(same), model.predict_proba(votes))
+        np.testing.assert_array_equal(MajorityVote(classes=["ham", "spam"]).counts(same), MajorityVote().counts(votes))
+    assert model.advice(votes, names[truth]) == model.advice(votes, truth)
+    numbers = Votes.of(votes, classes=[1, 2])
+    by_name = LabelModel().fit(numbers).advice(numbers, truth + 1)
+    assert by_name == LabelModel().fit(votes).advice(votes, truth)
+    with pytest.raises(DataError, match="eggs"):
+        model.advice(votes, ["eggs"] * len(votes))
+    with pytest.raises(DataError, match="votes may be for"):
+        LabelModel(["a", "b"]).fit(turned)
+
+
+@pytest.mark.parametrize("wrong", [[[np.inf, 0.0]], [[0, 1], [1]], [[0, 10**9]], [[1e300, 0.0]]])
+def test_votes_that_are_none_are_refused_kindly(wrong: Any) -> None:
+    for read in (LabelModel().fit, MajorityVote().fit, Votes.of):
+        with pytest.raises(DataError):
+            read(wrong)
+
+
+def test_no_functions_at_all_say_nothing() -> None:
+    assert LabelModel().fit(np.zeros((3, 0))).predict_proba(np.zeros((3, 0))).tolist() == [[0.5, 0.5]] * 3

@@ -10,10 +10,14 @@ from numpy.typing import NDArray
 
 from hindcast.errors import ConfigError, DataError
 from hindcast.values import Floats, Ints
+from hindcast.weak.analysis import truth_codes
+from hindcast.weak.votes import Votes
 
 __all__ = ["ballots", "balance_of", "known_of", "vote_rates"]
 
 _ROWS = 1 << 16
+_LARGEST = 32_767
+"""Class codes are int16 at most."""
 
 
 def ballots(votes: Any, classes: int | Sequence[Any] | None = None) -> tuple[NDArray[Any], tuple[Any, ...]]:
@@ -22,7 +26,8 @@ def ballots(votes: Any, classes: int | Sequence[Any] | None = None) -> tuple[NDA
     Parameters
     ----------
     votes : Votes, Answers, or anything that makes an array of shape (n, m)
-        Codes from 0 to K - 1; -1, NaN and None are silence. int8 is taken as it lies, without a copy.
+        Codes from 0 to K - 1; -1, NaN and None are silence. int8 is taken as it lies, without a copy. Texts are names
+        of classes, as :meth:`hindcast.weak.Votes.of` takes them.
     classes : int or sequence, optional
         How many classes there are, or their names. By default those of `votes`, or 0 to the largest code, at least two.
 
@@ -35,21 +40,22 @@ def ballots(votes: Any, classes: int | Sequence[Any] | None = None) -> tuple[NDA
     if isinstance(names, int | np.integer):
         names = range(int(names))
     raw = votes.matrix if hasattr(votes, "matrix") else votes
-    array = np.asarray(raw() if callable(raw) else raw)
-    if array.dtype == object:
-        flat = [-1 if vote is None else vote for vote in array.ravel()]
-        try:
-            array = np.array(flat, dtype=np.float64).reshape(array.shape)
-        except (TypeError, ValueError):
-            raise DataError("votes are class codes; name them by hindcast.weak.Votes.of(labels).") from None
+    try:
+        array = np.asarray(raw() if callable(raw) else raw)
+    except ValueError:
+        raise DataError("every row of votes has as many places as there are functions; -1 is silence.") from None
+    if array.dtype.kind in "OU":
+        said = Votes.of(array, classes=names)
+        array, names = said.matrix, said.classes
     if array.ndim != 2:
         if array.size:
             raise DataError(f"votes have shape (rows, functions), got {array.shape}.")
         array = array.reshape(0, 0)
     if array.dtype.kind == "f":
         whole = np.where(np.isnan(array), -1.0, array)
-        if (whole != np.floor(whole)).any():
-            row, column = np.argwhere(whole != np.floor(whole))[0].tolist()
+        odd = (whole != np.floor(whole)) | (np.abs(whole) > _LARGEST)
+        if odd.any():
+            row, column = np.argwhere(odd)[0].tolist()
             raise DataError(
                 "a vote is a whole number", row=row + 1, column=str(column), value=float(array[row, column])
             )
@@ -57,6 +63,8 @@ def ballots(votes: Any, classes: int | Sequence[Any] | None = None) -> tuple[NDA
     elif array.dtype.kind not in "iub":
         raise DataError(f"votes are class codes, got {array.dtype}; name them by hindcast.weak.Votes.of(labels).")
     least, most = (int(array.min()), int(array.max())) if array.size else (-1, -1)
+    if names is None and most > _LARGEST:
+        raise DataError(f"a vote is a class code up to {_LARGEST:,}", value=most)
     named = tuple(range(max(2, most + 1)) if names is None else names)
     if len(named) < 1:
         raise ConfigError("a label model needs at least one class.")
@@ -65,24 +73,39 @@ def ballots(votes: Any, classes: int | Sequence[Any] | None = None) -> tuple[NDA
         text = f"a vote is a class code from 0 to {len(named) - 1}, or -1 for silence"
         raise DataError(text, row=row + 1, column=str(column), value=int(array[row, column]))
     kind = np.int8 if len(named) <= 127 else np.int16
+    own = tuple(getattr(votes, "classes", None) or named)
+    if own != named and not isinstance(classes, int | np.integer):
+        array = _renamed(own, named)[array]
     return array.astype(kind, order="K", copy=False), named
 
 
+def _renamed(own: tuple[Any, ...], named: tuple[Any, ...]) -> Ints:
+    """The code of each class of the votes among those asked for, -1 last: by name, since codes may stand elsewhere."""
+    lost = [name for name in own if name not in named]
+    if lost:
+        raise DataError(f"votes may be for {lost[0]!r}, the classes are {list(named)!r}", column="votes", value=lost[0])
+    return np.array([*(named.index(name) for name in own), -1], dtype=np.int64)
+
+
 def known_of(truth: Any, rows: int, classes: tuple[Any, ...]) -> Ints:
-    """True classes as codes, -1 where unknown, shape (n,); empty where none is known."""
+    """True classes as codes, -1 where unknown, shape (n,); empty where none is known.
+
+    Names of classes, as :func:`hindcast.weak.analyse` takes them; where no class is a number, numbers are codes.
+    """
     if truth is None:
         return np.empty(0, dtype=np.int64)
-    codes = np.asarray(truth)
-    if codes.dtype.kind == "f":
-        codes = np.where(np.isnan(codes), -1, codes)
-    if codes.shape != (rows,) or codes.dtype.kind not in "iubf":
-        raise DataError(f"truth is one class code per row, -1 where unknown: {rows} rows, got {codes.shape}.")
-    found = codes.astype(np.int64)
-    wrong = (found != codes) | (found < -1) | (found >= len(classes))
-    if wrong.any():
-        row = int(wrong.argmax())
-        text = f"a true class is a code from 0 to {len(classes) - 1}, or -1"
-        raise DataError(text, row=row + 1, column="truth", value=codes[row].item())
+    values = np.asarray(truth)
+    numbers = values.dtype.kind in "iubf"
+    if numbers and values.shape == (rows,) and not any(isinstance(name, int | float | np.number) for name in classes):
+        codes = np.where(np.isnan(values), -1, values) if values.dtype.kind == "f" else values
+        wrong = (codes != np.floor(codes)) | (codes < -1) | (codes >= len(classes))
+        if wrong.any():
+            row = int(wrong.argmax())
+            text = f"a true class is a code from 0 to {len(classes) - 1}, -1 where unknown, or one of {list(classes)!r}"
+            raise DataError(text, row=row + 1, column="truth", value=codes[row].item())
+        found = codes.astype(np.int64)
+    else:
+        found = truth_codes(values, classes, rows)
     return found if (found >= 0).any() else np.empty(0, dtype=np.int64)
 
 

@@ -6,12 +6,13 @@ from collections.abc import Callable
 from typing import Any, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from hindcast.errors import ConfigError, DataError
 from hindcast.values import Floats, Ints
 from hindcast.verdicts import Verdict
 from hindcast.weak.advice import advise
-from hindcast.weak.ballots import balance_of, ballots, covered, known_of
+from hindcast.weak.ballots import balance_of, ballots, covered, known_of, vote_rates
 from hindcast.weak.em import expect
 from hindcast.weak.learning import Learnt, learn
 from hindcast.weak.tables import marginals
@@ -115,6 +116,7 @@ class LabelModel:
         self.classes: tuple[Any, ...] = ()
         self._learnt: Learnt | None = None
         self._width = 0
+        self._voted: Ints | None = None
 
     # ---- learning ------------------------------------------------------------------------------------------------
 
@@ -124,9 +126,9 @@ class LabelModel:
         Parameters
         ----------
         votes : Votes, Answers or array
-            Codes, -1 for silence.
+            Codes, -1 for silence; or texts, None for silence.
         truth : array, shape (n,), optional
-            True codes, -1 where unknown.
+            True classes by name, None (or -1) where unknown; where no class is a number, codes will do.
         progress : function of (steps done, steps at most), optional
 
         Returns
@@ -138,9 +140,13 @@ class LabelModel:
         known = known_of(truth, len(matrix), self.classes)
         given = balance_of(self.given_balance, len(self.classes))
         names = getattr(votes, "functions", None) or tuple(f"function {j}" for j in range(matrix.shape[1]))
+        self._voted = _voted(matrix, known, len(self.classes))
+        if self._voted is not None:
+            matrix, known = self._told(matrix), self._told(known)
+            given = None if given is None else given[self._voted] / given[self._voted].sum()
         self._learnt = learn(
             matrix,
-            len(self.classes),
+            len(self.classes) if self._voted is None else len(self._voted),
             known,
             given,
             dependence=self.dependence,
@@ -160,15 +166,48 @@ class LabelModel:
             raise ConfigError("this label model has learnt nothing yet; call fit(votes) first.")
         return self._learnt
 
+    def _told(self, codes: NDArray[Any]) -> NDArray[Any]:
+        """Codes of classes as codes among those that are voted for; -1 for others."""
+        if self._voted is None:
+            return codes
+        places = np.full(len(self.classes) + 1, -1, dtype=codes.dtype)
+        places[self._voted] = np.arange(len(self._voted))
+        return np.asarray(places[codes])
+
+    @property
+    def _unvoted(self) -> Floats:
+        """The shares of classes that nobody votes for: as given, else none."""
+        given = balance_of(self.given_balance, len(self.classes))
+        shares = np.zeros(len(self.classes)) if given is None else given.copy()
+        shares[self._voted if self._voted is not None else slice(None)] = 0.0
+        return shares
+
+    def _spread(self, probability: Floats) -> Floats:
+        """Probabilities (..., voted classes) over all classes: votes say nothing of those that nobody votes for."""
+        if self._voted is None:
+            return probability
+        rest = self._unvoted
+        found = np.broadcast_to(rest, (*probability.shape[:-1], len(rest))).copy()
+        found[..., self._voted] = probability * (1.0 - rest.sum())
+        return found
+
     # ---- what was learnt -----------------------------------------------------------------------------------------
 
     @property
     def balance(self) -> Floats:
-        return self._fitted.estimate.balance
+        return self._spread(self._fitted.estimate.balance)
 
     @property
     def tables(self) -> Floats:
-        return marginals(self._fitted.estimate.tables, self._fitted.estimate.shape)[self._fitted.place]
+        estimate = self._fitted.estimate
+        tables = marginals(estimate.tables, estimate.shape)[self._fitted.place]
+        if self._voted is None:
+            return tables
+        found = np.zeros((len(tables), len(self.classes) + 1, len(self.classes)))
+        rows = np.append(0, self._voted + 1)
+        found[:, rows] = (tables @ estimate.balance)[:, :, None]  # of a class that nobody votes for: as of any
+        found[:, rows[:, None], self._voted] = tables
+        return found
 
     @property
     def accuracies(self) -> Floats:
@@ -200,7 +239,13 @@ class LabelModel:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        return self._fitted.notes
+        if self._voted is None:
+            return self._fitted.notes
+        silent = [str(name) for code, name in enumerate(self.classes) if code not in self._voted]
+        return (
+            *self._fitted.notes,
+            f"nobody votes for {', '.join(silent)}: the model cannot tell these from the others",
+        )
 
     @property
     def objective(self) -> tuple[float, ...]:
@@ -225,14 +270,15 @@ class LabelModel:
         learnt = self._fitted
         if matrix.shape[1] != self._width and len(matrix):
             raise DataError(f"the model learnt from {self._width} functions; these votes are of {matrix.shape[1]}.")
-        found = np.empty((len(matrix), len(self.classes)))
         if len(matrix) == 0:
-            return found
+            return np.empty((0, len(self.classes)))
+        matrix = self._told(matrix)
+        found = np.empty((len(matrix), len(learnt.estimate.balance)))
         heard = matrix if len(learnt.kept) == self._width else matrix[:, learnt.kept]
         expect(heard, learnt.estimate, out=found, silence=learnt.silence, counted=False, threads=self.threads)
         if learnt.estimate.shape.tells.any():
-            found[~covered(heard)] = self.balance
-        return found
+            found[~covered(heard)] = learnt.estimate.balance
+        return self._spread(found)
 
     def predict(self, votes: Any, *, ties: Literal["lowest", "abstain", "random"] = "lowest", seed: int = 0) -> Ints:
         """The code of the likeliest class of each row, shape (n,)."""
@@ -243,3 +289,15 @@ class LabelModel:
         matrix, _ = ballots(votes, self.classes if self._learnt else None)
         known = known_of(truth, len(matrix), self.classes if self._learnt else ())
         return advise(self, matrix, known)
+
+
+def _voted(matrix: NDArray[Any], known: Ints, classes: int) -> Ints | None:
+    """The classes that somebody votes for, or that are known of a row, where two or more but not all are; else None.
+
+    A class of which nothing is ever said is not learnt: EM would find something else to call by its name.
+    """
+    if classes < 3:
+        return None
+    seen = np.flatnonzero(vote_rates(matrix, classes).sum(axis=0) > 0)
+    found = np.union1d(seen, known[known >= 0])
+    return found.astype(np.int64) if 2 <= len(found) < classes else None

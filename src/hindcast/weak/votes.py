@@ -16,6 +16,9 @@ from hindcast.values import Bools, Ints
 
 __all__ = ["Failure", "Votes"]
 
+_LARGEST = 32_767
+"""Class codes are int16 at most."""
+
 
 @dataclass(frozen=True)
 class Failure:
@@ -95,7 +98,7 @@ class Votes:
 
         Parameters
         ----------
-        matrix : array of numbers, or rows of labels, shape (n, m)
+        matrix : array of numbers, or rows of labels, shape (n, m); or Answers
             Numbers are codes, -1 or NaN abstaining. Labels (texts, or anything among `classes` where these are no
             codes) are looked up there; None abstains.
         classes : sequence, optional
@@ -103,7 +106,16 @@ class Votes:
         functions : sequence of str, optional
             By default ``lf_0``, ``lf_1``, ...
         """
-        array = np.asarray(matrix) if not isinstance(matrix, list | tuple) else np.array(matrix, dtype=object)
+        if hasattr(matrix, "annotators"):
+            functions = tuple(map(str, matrix.annotators)) if functions is None else functions
+            classes = classes or matrix.classes or None
+            matrix = matrix.matrix()
+        try:
+            array = np.asarray(matrix) if not isinstance(matrix, list | tuple) else np.array(matrix, dtype=object)
+        except ValueError:
+            raise DataError("every row of votes has as many places as there are functions.") from None
+        if array.dtype.kind == "U":
+            array = array.astype(object)
         if array.ndim == 1 and array.size == 0:
             array = array.reshape(0, 0 if functions is None else len(functions))
         if array.ndim != 2:
@@ -111,16 +123,25 @@ class Votes:
         if array.dtype == object:
             if any(isinstance(value, str) for value in array.ravel()):
                 codes: NDArray[Any]
-                codes, names = table_codes(array, column="class", known=classes)
+                said = array.copy()
+                if classes is None or -1 not in classes:
+                    said[np.array([[isinstance(v, int) and v == -1 for v in row] for row in array])] = None
+                codes, names = table_codes(said, column="class", known=classes)
                 classes = names if classes is None else classes
             else:
                 codes = np.array([-1 if is_missing(v) else v for v in array.ravel()]).reshape(array.shape)
         else:
             codes = np.where(np.isnan(array), -1, array) if array.dtype.kind == "f" else array
+        whole_number = codes.dtype.kind != "f" or (codes == np.floor(codes)) & (np.abs(codes) <= _LARGEST)
+        odd = np.broadcast_to(~np.asarray(whole_number), codes.shape)
+        if odd.any():
+            row, column = np.argwhere(odd)[0].tolist()
+            raise DataError(
+                "a vote is a whole number", row=row + 1, column=str(column), value=codes[row, column].item()
+            )
         whole = codes.astype(np.int64)
-        if (whole != codes).any():
-            row, column = np.argwhere(whole != codes)[0].tolist()
-            raise DataError("a vote is a whole number", row=row + 1, column=str(column), value=codes[row, column])
+        if classes is None and int(whole.max(initial=-1)) > _LARGEST:
+            raise DataError(f"a vote is a class code up to {_LARGEST:,}", value=int(whole.max()))
         named = range(max(2, int(whole.max(initial=-1)) + 1)) if classes is None else classes
         made = codes_of(list(named), column="classes", known=list(named))[1]
         names_ = tuple(f"lf_{j}" for j in range(array.shape[1])) if functions is None else tuple(functions)
