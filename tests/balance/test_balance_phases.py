@@ -32,6 +32,7 @@ LEARNERS = {
 by_learner = pytest.mark.parametrize("kind", sorted(LEARNERS))
 
 
+@pytest.mark.slow
 @by_learner
 def test_the_second_phase_takes_back_what_balance_did_to_probabilities(kind):
     if kind == "network":

@@ -91,6 +91,7 @@ def test_a_soft_label_is_two_rows(labels):
     assert model.rate == pytest.approx(np.mean(labels))
 
 
+@pytest.mark.slow
 def test_soft_labels_teach_trees():
     features, _ = world(4000)
     p = 1 / (1 + np.exp(3 - 1.5 * features["x"].values))
@@ -99,7 +100,11 @@ def test_soft_labels_teach_trees():
 
 
 @pytest.mark.parametrize("step", [Keep(0.1), Weigh(10.0)], ids=lambda s: s.name)
-@pytest.mark.parametrize("learner", [logistic(), lightgbm(trees=40, min_leaf=200)], ids=lambda x: x.name)
+@pytest.mark.parametrize(
+    "learner",
+    [logistic(), pytest.param(lightgbm(trees=40, min_leaf=200), marks=pytest.mark.slow)],
+    ids=lambda x: x.name,
+)
 def test_probabilities_are_put_right(step, learner):
     features, label = world(40_000)
     fresh, truth = world(40_000, seed=1)
@@ -175,6 +180,7 @@ def test_a_wrong_weight_is_named_by_its_row(weight):
     assert raised.value.row == 2
 
 
+@pytest.mark.slow
 def test_focal_loss_of_no_focus_is_log_loss():
     features, label = world(5_000)
     plain = lightgbm(trees=30, min_leaf=100).fit(features, label, as_of=np.arange(5_000), seed=0)
@@ -182,6 +188,7 @@ def test_focal_loss_of_no_focus_is_log_loss():
     assert focal.predict(features) == pytest.approx(plain.predict(features), abs=2e-3)
 
 
+@pytest.mark.slow
 def test_focal_answers_are_probabilities():
     features, label = world(40_000)
     fresh, truth = world(40_000, seed=1)
