@@ -126,6 +126,7 @@ def test_undo_shows_the_item_again_also_after_a_reload(serve: Serve, visit: Visi
     ann.page.reload()
     ann.wait("0 of 5 answered")
     assert ann.text() == first, "taken back, it is asked again"
+    assert ann.page.get_by_role("button", name="Undo").is_disabled(), "nothing is left to undo"
     ann.press("s")
     assert ann.text() == second
     ann.press("n")

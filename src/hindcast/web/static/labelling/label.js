@@ -5,7 +5,7 @@
  * outbox, never straight to the server: what is on the screen never waits for it.
  */
 import { button, fill, h } from "../components/element.js";
-import { say, toast } from "../components/live.js";
+import { say } from "../components/live.js";
 import { progress } from "../components/progress.js";
 import { choices } from "./choices.js";
 import { shown, snippet } from "./item.js";
@@ -35,9 +35,11 @@ export class LabelView {
     this.node ??= h("div", { class: "label-view" });
     if (this.#past === null) {
       const { answers } = await this.#session.api.get("history", { n: 20 });
-      const waiting = this.#session.outbox.waiting.filter(({ to }) => to === "answers");
       this.#past = answers.reverse().map((answer) => ({ ...answer, key: null }));
-      for (const { item, body, key } of waiting) this.#past.push({ ...body, item, key });
+      for (const { to, item, body, key } of this.#session.outbox.waiting) {
+        if (to === "answers") this.#past.push({ ...body, item, key });
+        else if (to === "undo" && this.#past.at(-1)?.item.id === item.id) this.#past.pop();
+      }
     }
     if (!this.#current) await this.#more();
     this.#draw();
@@ -129,8 +131,12 @@ export class LabelView {
       this.#total = told.total;
       if (!told.task) {
         this.#finished = { done: true };
-        if (!this.#current) this.#draw();
-        else this.#count();
+        if (this.#current) {
+          this.#count();
+        } else {
+          this.#draw();
+          this.#focus();
+        }
         return;
       }
       this.#finished = null;
