@@ -293,3 +293,8 @@ def test_scores_all_alike_have_no_threshold_of_matthews():
         m.best_threshold([0, 1, 1], [0.5, 0.5, 0.5], by="matthews")
     with pytest.raises(DataError, match="not a finite score"):
         m.best_threshold([0, 1], [0.1, 0.9]).decide([math.nan])
+
+
+def test_a_threshold_between_huge_scores_is_finite():
+    found = m.best_threshold([0, 1], [-1.7e308, 1.7e308])
+    assert found.decide([-1.7e308, 1.7e308]).tolist() == [False, True]

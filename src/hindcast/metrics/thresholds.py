@@ -110,7 +110,7 @@ def _between(above: float, below: float) -> float:
     """Halfway, but never so low that the lower score is acted on."""
     if not np.isfinite(below):
         return above
-    middle = below + (above - below) / 2.0
+    middle = above / 2.0 + below / 2.0 if abs(above) > 1e300 else below + (above - below) / 2.0
     return middle if middle > below else above
 
 
