@@ -101,7 +101,9 @@ def near_duplicate_texts(
 
     Notes
     -----
-    O(characters x hashes) for signatures. Memory: about 4 bytes a character and 2 to 3 x `hashes` a text.
+    O(characters x hashes) for signatures, O(texts log texts) for each band. Memory: 2 bytes for each byte of text (1
+    where an Arrow column lends its own), 4 bytes a band and `hashes` / 8 for the signature of a text, and about 100 a
+    text. Up to 2**32 texts.
 
     References
     ----------
