@@ -420,7 +420,7 @@ def test_votes_from_elsewhere():
             Votes.of(wrong, classes=["a", "b"])
     with pytest.raises(DataError, match="whole number"):
         Votes.of([[0.5, 1]])
-    with pytest.raises(DataError, match="no known vote"):
+    with pytest.raises(DataError, match="no known class"):
         Votes.of([["a", "c"]], classes=["a", "b"])
 
 
