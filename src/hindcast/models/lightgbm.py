@@ -6,11 +6,10 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from hindcast.balance.focal import FocalLoss
 from hindcast.columns import Frame, Kind
 from hindcast.errors import ArtifactError, ConfigError, UnknownName
 from hindcast.models.baselines import Functions
@@ -19,6 +18,9 @@ from hindcast.models.model import Model, Row, StoredModel, checked_labels, check
 from hindcast.models.prepare import Preparation
 from hindcast.models.threads import let_threads_sleep
 from hindcast.values import Floats, Ints, canonical
+
+if TYPE_CHECKING:
+    from hindcast.balance.focal import FocalLoss
 
 __all__ = ["LightGBM", "LightGBMModel", "lightgbm"]
 
@@ -95,14 +97,18 @@ class LightGBMModel(StoredModel):
     @staticmethod
     def load(files: Mapping[str, bytes], functions: Functions) -> Model:
         body = json.loads(files["model.json"])
-        said = body.get("loss")
+        loss: FocalLoss | None = None
+        if said := body.get("loss"):
+            from hindcast.balance.focal import FocalLoss  # with all that its room is made of: only where it is needed
+
+            loss = FocalLoss(float(said["gamma"]), said["alpha"])
         model = LightGBMModel(
             Preparation.of(json.loads(files["preparation.json"])),
             files["trees.txt"].decode(),
             np.array(body["gain"], dtype=np.float64),
             body["fitted"],
             body.get("name", "lightgbm"),
-            None if said is None else FocalLoss(float(said["gamma"]), said["alpha"]),
+            loss,
             float(body.get("start", 0.0)),
         )
         if model.forest.features != len(model.preparation.encoders):

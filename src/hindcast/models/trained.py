@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
@@ -19,8 +19,10 @@ from hindcast.errors import ConfigError, DataError
 from hindcast.models.artifact import loader_of
 from hindcast.models.baselines import Functions
 from hindcast.models.model import Learner, Model, Row, StoredModel, feature_kinds
-from hindcast.trainset.rows import Rows, Step, apply_steps
 from hindcast.values import Floats, Ints, canonical
+
+if TYPE_CHECKING:
+    from hindcast.trainset.rows import Rows, Step
 
 __all__ = ["Trained", "TrainedModel", "fit_rows", "trained"]
 
@@ -36,6 +38,7 @@ def fit_rows(learner: Learner, rows: Rows, *, seed: int, validation: tuple[Frame
     Examples
     --------
     >>> from hindcast.models.baselines import zero_rule
+    >>> from hindcast.trainset.rows import Rows
     >>> fit_rows(zero_rule(), Rows.of(Frame.of({"x": [1.0, 2.0]}), [0.25, 1.0]), seed=0).rate
     0.625
     """
@@ -151,6 +154,8 @@ class Trained:
         weight: Floats | None = None,
         validation: tuple[Frame, Floats] | None = None,
     ) -> TrainedModel:
+        from hindcast.trainset.rows import Rows, apply_steps  # a server reads such models, and trains none
+
         usable = features.select(feature_kinds(features))
         before = rows = Rows.of(usable, label, weight=weight, as_of=as_of)
         odds = 1.0
@@ -213,6 +218,8 @@ def trained(learner: Learner, *, on: Sequence[Step] | Step, name: str | None = N
     >>> trained(logistic(), on=undersample(1.0)).name
     'logistic+undersample'
     """
+    from hindcast.trainset.rows import Step
+
     steps = (on,) if isinstance(on, Step) else tuple(on)
     if not isinstance(learner, Learner):
         raise ConfigError(f"trained() takes a learner first, such as hindcast.lightgbm(); got {learner!r}.")
