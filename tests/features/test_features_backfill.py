@@ -182,6 +182,17 @@ def test_whatever_happened_since_the_answers_are_those_of_a_batch(story, marked)
         assert (quiet.cells, quiet.reasons) == (0, ())
 
 
+def test_no_request_at_all_forgets_no_kind(tmp_path):
+    """A function says by its answers that they are texts; where nothing is asked it says nothing."""
+    trip = {"id": 0, "car": "a", "place": 1, "at": 0, "lag": 0, "x": 0.0, "word": "u", "gone": False}
+    facts = {"trips": facts_of(KEYED, [trip]), "pings": facts_of(PLAIN, [])}
+    plan = plan_of({POOL.index(label)})
+    for wanted in (list(range(len(GRID))), [], list(range(len(GRID)))):
+        frame, as_of = asked(wanted)
+        found, _ = backfill(plan, facts, frame, as_of, tmp_path)
+        the_same(found, answer(plan, facts, frame, as_of))
+
+
 # ---- what a late fact touches ---------------------------------------------------------------------------
 
 RIDES = Table("rides", key="id", event_time="at", known="seen")

@@ -168,7 +168,10 @@ class Labelling(RuleBasedStateMachine):
         return {who for (who, one), said in self.said.items() if one == item and said[-1][0] != "skip"}
 
     def full_for(self, item: str, who: str) -> bool:
-        return len(self.takers(item) - {who}) >= self.need(item)
+        """Whether others have taken every place, or took an answer back and have its place kept for another one."""
+        leases = self.project._book.state.items[item].leases
+        back = {name for name, lease in leases.items() if lease.again and lease.until_us > self.clock.now_us()}
+        return len((self.takers(item) | (back if item.startswith("i") else set())) - {who}) >= self.need(item)
 
     @invariant()
     def what_was_said_is_what_is_known(self) -> None:
@@ -366,3 +369,14 @@ def test_more_answers_when_asked_for(tmp_path):
         project.enqueue(["i0"], reason="a second opinion", priority=1, answers=2)
         assert project.next("Bo").item.id == "i0"
         assert project.next("Cy") is None
+
+
+def test_a_control_item_stays_with_whom_it_was_shown_to_however_many_others_answer(tmp_path: Path) -> None:
+    project = make(tmp_path / "p", items=0, people=PEOPLE, overlap=1)
+    project.add_items([Item("g0", "x", gold="ham")])
+    assert project.next("Ann").item.id == "g0"
+    for who in ("Bo", "Cy"):
+        say(project, who, "g0", "ham")
+    project.add_items([Item("i0", "y")])
+    project.enqueue(["i0"], reason="near the boundary", priority=1.0)
+    assert project.next("Ann").item.id == "g0"

@@ -262,12 +262,13 @@ class _Work:
                 continue
             if one.entry is not None and not one.moved and not self._computed[part.names[0]]:
                 requests, values = one.entry.requests, one.entry.values
+                kinds = dict(one.entry.kinds)  # of what the file holds: no requests, no kind to be seen
             else:
                 if part.asks not in files:
                     files[part.asks] = store.put_digests(judge.digests(part.asks))
                 requests = files[part.asks]
                 values = store.put_columns({name: self.columns[name] for name in part.names})
-            kinds = {name: self.columns[name].kind for name in part.names}
+                kinds = {name: self.columns[name].kind for name in part.names}
             tables = {table: judge.watermark(table, columns, one.entry) for table, columns in part.tables.items()}
             entries[part.digest] = Entry(kinds, judge.kinds(part, frame), tables, requests, values)
         if any(store.entries.get(name) != entry for name, entry in entries.items()):

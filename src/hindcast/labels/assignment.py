@@ -59,7 +59,7 @@ class Desk:
             if self._state.items[item].leases[annotator].again:
                 return item
         for item in held:
-            if self._wanted(annotator, item) and self._state.items[item].places(annotator, now_us) > 0:
+            if self._wanted(annotator, item) and self._has_place(annotator, item, now_us):
                 return item
         return None
 
@@ -119,6 +119,10 @@ class Desk:
         state = self._state
         return (item in state.open or item in state.gold) and not state.seen(annotator, item)
 
+    def _has_place(self, annotator: str, item: str, now_us: int) -> bool:
+        """Whether an item takes an answer more; a control item takes everybody's."""
+        return item in self._state.gold or self._state.items[item].places(annotator, now_us) > 0
+
     def _first(self, annotator: str, queue: list[_Entry], now_us: int, besides: Collection[str] = ()) -> str | None:
         """The first entry with a free place; those that are out of question go, those kept for others stay."""
         waiting: list[_Entry] = []
@@ -132,7 +136,7 @@ class Desk:
             waiting.append(entry)  # it stays: picked and never answered, it must come again
             if item in besides:
                 continue
-            if item in self._state.gold or state.places(annotator, now_us) > 0:
+            if self._has_place(annotator, item, now_us):
                 found = item
         for entry in waiting:
             heappush(queue, entry)
