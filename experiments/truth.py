@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from hindcast.labels import TRUTH_METHODS, Answers, infer_truth, krippendorff_alpha
+from hindcast.crowd import TRUTH_METHODS, Answers, infer_truth, krippendorff_alpha
 from hindcast.metrics import block_draws
 
 SETS = ("bluebird", "rte", "trec", "web", "dog")

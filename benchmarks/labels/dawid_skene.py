@@ -23,7 +23,7 @@ def _scored(place: Path, label: Any) -> Found:
 
 
 def hindcast(place: Path) -> Work:
-    from hindcast.labels import Answers, infer_truth
+    from hindcast.crowd import Answers, infer_truth
 
     return lambda: _scored(place, infer_truth(Answers.of(*answers.columns(place))).label)
 

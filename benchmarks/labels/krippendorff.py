@@ -17,7 +17,7 @@ KINDS = ("nominal", "interval")
 
 
 def hindcast(place: Path) -> Work:
-    from hindcast.labels import Answers, krippendorff_alpha
+    from hindcast.crowd import Answers, krippendorff_alpha
 
     def work() -> Any:
         said = Answers.of(*answers.columns(place))

@@ -14,7 +14,7 @@ from sklearn.pipeline import make_pipeline
 
 from hindcast.active import STRATEGIES, Choice, Pool, Strategy, choose, committee, feed, strategy_of
 from hindcast.errors import ConfigError, DataError, UnknownName
-from hindcast.labels import Item, Project
+from hindcast.labelling import Item, Project
 
 
 def task(n: int = 200, seed: int = 0) -> tuple[Any, Any, Any]:

@@ -7,7 +7,7 @@ import json
 import pytest
 
 from hindcast.cli.main import main
-from hindcast.labels import Project
+from hindcast.labelling import Project
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from sklearn.linear_model import LogisticRegression
 
 from hindcast.columns import Frame
 from hindcast.errors import ConfigError, DataError
-from hindcast.labels import Item, Project
+from hindcast.labelling import Item, Project
 from hindcast.quality import HeldOut, LabelErrors, Suspects, duplicate_texts, find_label_errors, held_out_probabilities
 
 NOISE = np.array([[0.9, 0.1, 0.0], [0.0, 0.95, 0.05], [0.15, 0.0, 0.85]])

@@ -13,8 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hindcast.columns import Column, Frame
+from hindcast.crowd.names import is_missing
 from hindcast.errors import ConfigError, DataError, UnknownName
-from hindcast.labels.names import is_missing
 from hindcast.quality import (
     Duplicates,
     duplicate_rows,

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from sqlalchemy import create_engine
 
 from hindcast.columns import Frame
+from hindcast.crowd import Answers
 from hindcast.errors import ConfigError, DataError, UnknownName
-from hindcast.labels import Answers
 from hindcast.weak import apply, column_votes, crowd_votes, keyword, lookup, model_votes, regex, sql_lookup, threshold
 
 TEXTS = ["Call me NOW", None, "see HTTP://x", "", "my enemy", "İstanbul ẞ", "my"]

@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from hindcast.labels import Item, Project
+from hindcast.labelling import Item, Project
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 FLAGS = [

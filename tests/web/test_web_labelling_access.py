@@ -9,7 +9,7 @@ import httpx
 import pytest
 from labelling_server import CHROMIUM, FLAGS, Served, Visitor
 
-from hindcast.labels import Item
+from hindcast.labelling import Item
 
 pytestmark = [
     pytest.mark.slow,

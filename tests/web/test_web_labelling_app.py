@@ -11,7 +11,7 @@ import pytest
 from web_client import Client
 
 from hindcast.clock import ReplayClock
-from hindcast.labels import Item, Project
+from hindcast.labelling import Item, Project
 from hindcast.web.assets import SECURITY_HEADERS
 from hindcast.web.labelling import labelling_app
 from hindcast.web.labelling.app import EXPORTS

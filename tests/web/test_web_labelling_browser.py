@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from labelling_server import CHROMIUM, FLAGS, Served, Visitor
 
-from hindcast.labels import Item
+from hindcast.labelling import Item
 
 pytestmark = [
     pytest.mark.slow,

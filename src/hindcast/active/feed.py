@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from hindcast.active.choose import Choice
 from hindcast.errors import DataError
-from hindcast.labels.project import Project
+from hindcast.labelling.project import Project
 
 __all__ = ["feed"]
 

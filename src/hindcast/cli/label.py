@@ -10,7 +10,7 @@ import click
 from hindcast.cli.grouping import Group
 
 if TYPE_CHECKING:
-    from hindcast.labels.project import Project
+    from hindcast.labelling.project import Project
 
 __all__ = ["label"]
 
@@ -57,7 +57,7 @@ def label() -> None:
 @HOME
 def new(project: Path, home: Path | None, guideline: Path | None, classes: tuple[str, ...], **more: Any) -> int:
     """Make a labelling project, in a folder of its own."""
-    from hindcast.labels.project import Project
+    from hindcast.labelling.project import Project
 
     folder = _folder(project, home)
     text = "" if guideline is None else _text(guideline)
@@ -267,7 +267,7 @@ def _folder(project: Path, home: Path | None) -> Path:
 
 
 def _open(project: Path, home: Path | None, *, writing: bool = True) -> Project:
-    from hindcast.labels.project import Project
+    from hindcast.labelling.project import Project
 
     return Project.open(_folder(project, home), writing=writing)
 

@@ -10,7 +10,7 @@ from hindcast.cli.tables import Grid, print_grid
 from hindcast.values import iso
 
 if TYPE_CHECKING:
-    from hindcast.labels.project import Project
+    from hindcast.labelling.project import Project
 
 __all__ = ["print_agreement", "print_labels", "print_lineage", "print_queue", "print_status"]
 

@@ -8,9 +8,9 @@ from typing import Any, Literal
 
 import numpy as np
 
+from hindcast.crowd.names import codes_of
 from hindcast.errors import ConfigError, DataError
 from hindcast.findings import Finding
-from hindcast.labels.names import codes_of
 from hindcast.quality.held_out import HeldOut
 from hindcast.quality.suspects import Suspects
 from hindcast.values import Floats, Ints

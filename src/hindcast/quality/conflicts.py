@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from hindcast.crowd.names import codes_of
 from hindcast.errors import DataError
 from hindcast.findings import Finding
-from hindcast.labels.names import codes_of
 from hindcast.quality.duplicates import Duplicates
 from hindcast.quality.suspects import Suspects
 from hindcast.values import Floats, Ints

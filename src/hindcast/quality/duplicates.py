@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 
 from hindcast.columns import Column, Frame
+from hindcast.crowd.names import codes_of
 from hindcast.errors import ConfigError, DataError, UnknownName
 from hindcast.findings import Finding
-from hindcast.labels.names import codes_of
 from hindcast.quality.suspects import Suspects
 from hindcast.quality.written import listed_texts, normalised, packed, repeated, written_alike
 from hindcast.values import Bools, Floats, Ints

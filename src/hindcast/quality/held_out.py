@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from hindcast.crowd.names import codes_of
 from hindcast.errors import ConfigError, DataError
-from hindcast.labels.names import codes_of
 from hindcast.semi.items import count, take
 from hindcast.semi.learner import fresh, one_thread
 from hindcast.values import Bools, Floats, Ints

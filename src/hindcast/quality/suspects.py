@@ -15,7 +15,7 @@ __all__ = ["Queue", "Suspects"]
 
 
 class Queue(Protocol):
-    """Where doubtful items wait for a person, such as a :class:`hindcast.labels.Project`."""
+    """Where doubtful items wait for a person, such as a :class:`hindcast.labelling.Project`."""
 
     def enqueue(self, ids: Any, *, reason: str, priority: float) -> int:
         """Have items looked at again, those of greater priority first; how many that changed."""

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 
 from hindcast.columns import Column
+from hindcast.crowd.names import is_missing
 from hindcast.errors import DataError
-from hindcast.labels.names import is_missing
 from hindcast.values import Bools, Ints
 
 __all__ = ["Written", "listed_texts", "normalised", "packed", "repeated", "written_alike"]

@@ -4,12 +4,12 @@ from hindcast.weak.analysis import Analysis, FunctionReport, Pair, analyse
 from hindcast.weak.apply import apply
 from hindcast.weak.block import Block, Row
 from hindcast.weak.clocked import apply_at
+from hindcast.weak.collection import FunctionLibrary, FunctionRecord, functions_in
 from hindcast.weak.comparison import Candidate, Comparison, Predictions, compare
 from hindcast.weak.declared import WeakLabels, WeakReport, weak_labels
 from hindcast.weak.end_model import EndModel, FittedEndModel, text_classifier
 from hindcast.weak.functions import ABSTAIN, LabellingFunction, labelling_function
 from hindcast.weak.label_model import LabelModel
-from hindcast.weak.library import FunctionLibrary, FunctionRecord, functions_in
 from hindcast.weak.lookups import lookup, sql_lookup
 from hindcast.weak.patterns import keyword, regex, threshold
 from hindcast.weak.privacy import Clearance, SealedRows

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from hindcast.columns import Frame
+from hindcast.crowd.names import codes_of, is_missing
 from hindcast.errors import ConfigError, DataError
-from hindcast.labels.names import codes_of, is_missing
 from hindcast.metrics import Estimate, wilson
 from hindcast.values import Floats, Ints
 from hindcast.weak.votes import Votes

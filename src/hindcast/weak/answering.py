@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from hindcast.crowd.names import is_missing
 from hindcast.errors import DataError
-from hindcast.labels.names import is_missing
 from hindcast.weak.block import Block
 from hindcast.weak.functions import LabellingFunction
 

@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hindcast.clock import stopwatch_s
+from hindcast.crowd.names import codes_of
 from hindcast.errors import ConfigError, DataError
-from hindcast.labels.names import codes_of
 from hindcast.values import Ints
 from hindcast.weak.answering import Answer, answer_each, answer_whole, failure_of
 from hindcast.weak.block import Block, blocks_of

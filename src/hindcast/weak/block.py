@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hindcast.columns import Column, Frame
+from hindcast.crowd.names import is_missing
 from hindcast.errors import ConfigError, DataError, UnknownName
-from hindcast.labels.names import is_missing
 from hindcast.values import Floats
 
 __all__ = ["TEXT", "Block", "Row", "blocks_of"]

@@ -16,8 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hindcast.columns import Frame
+from hindcast.crowd.names import codes_of
 from hindcast.errors import ConfigError, DataError
-from hindcast.labels.names import codes_of
 from hindcast.values import Bools, Floats, Ints
 
 __all__ = ["EndModel", "FittedEndModel", "text_classifier"]

@@ -17,9 +17,9 @@ from typing import Any, overload
 import numpy as np
 from numpy.typing import NDArray
 
+from hindcast.crowd.names import is_missing
 from hindcast.errors import ConfigError
 from hindcast.features.identity import code_of, unseen
-from hindcast.labels.names import is_missing
 from hindcast.values import digest
 from hindcast.weak.block import Block
 

@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 
 from hindcast.columns import Frame
+from hindcast.crowd.names import is_missing
 from hindcast.errors import ConfigError, DataError
-from hindcast.labels.names import is_missing
 from hindcast.weak.block import Block, is_table
 from hindcast.weak.functions import Answered, LabellingFunction, check_label, identity_of
 

@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from hindcast.crowd.answers import Answers
+from hindcast.crowd.names import is_missing
 from hindcast.errors import ConfigError, DataError
-from hindcast.labels.answers import Answers
-from hindcast.labels.names import is_missing
 from hindcast.weak.block import TEXT, Block
 from hindcast.weak.functions import Answered, LabellingFunction, check_label, identity_of
 

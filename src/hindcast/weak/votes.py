@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hindcast.columns import Column, Frame
+from hindcast.crowd.names import codes_of, is_missing, table_codes
 from hindcast.errors import DataError, UnknownName
-from hindcast.labels.names import codes_of, is_missing, table_codes
 from hindcast.values import Bools, Ints
 
 __all__ = ["Failure", "Votes"]

@@ -1,7 +1,7 @@
 """The labelling page: a project's tasks in the browser, for several people at once, keyboard first.
 
 :func:`run` serves a project's folder; :func:`labelling_app` is the same as an ASGI application. What is labelled, by
-whom and how it is kept is :class:`hindcast.labels.Project`'s affair; here are only its face and its manners.
+whom and how it is kept is :class:`hindcast.labelling.Project`'s affair; here are only its face and its manners.
 """
 
 from __future__ import annotations

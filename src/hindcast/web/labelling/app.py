@@ -19,8 +19,8 @@ from starlette.responses import FileResponse, Response
 from starlette.routing import Route
 
 from hindcast.errors import HindcastError, RequestError, UnknownName
-from hindcast.labels.project import Project
-from hindcast.labels.tasks import Annotator
+from hindcast.labelling.project import Project
+from hindcast.labelling.tasks import Annotator
 from hindcast.serve.protocol import HttpError, decoded, encoded, error_of
 from hindcast.web.assets import SECURITY_HEADERS, Assets, packaged
 from hindcast.web.labelling.protocol import (

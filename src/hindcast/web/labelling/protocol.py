@@ -8,10 +8,10 @@ from typing import Any, Literal
 
 import msgspec
 
-from hindcast.labels.guideline import Guideline
-from hindcast.labels.project import Project
-from hindcast.labels.state import Judgement
-from hindcast.labels.tasks import Annotator, Item, Task
+from hindcast.labelling.guideline import Guideline
+from hindcast.labelling.project import Project
+from hindcast.labelling.state import Judgement
+from hindcast.labelling.tasks import Annotator, Item, Task
 from hindcast.values import iso
 
 __all__ = [

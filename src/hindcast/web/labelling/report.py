@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
+from hindcast.crowd.agreement import Agreement, percent_agreement
+from hindcast.crowd.annotators import annotator_report
+from hindcast.crowd.krippendorff import krippendorff_alpha
 from hindcast.errors import HindcastError
-from hindcast.labels.agreement import Agreement, percent_agreement
-from hindcast.labels.annotators import annotator_report
-from hindcast.labels.krippendorff import krippendorff_alpha
-from hindcast.labels.project import Project
+from hindcast.labelling.project import Project
 
 __all__ = ["report_of"]
 

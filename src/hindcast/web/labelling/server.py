@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import TextIO
 
 from hindcast.clock import Clock
-from hindcast.labels.project import Project
-from hindcast.labels.tasks import Role
+from hindcast.labelling.project import Project
+from hindcast.labelling.tasks import Role
 from hindcast.serve.listening import address_of, event_loop, is_loopback, listen, quiet_signals
 from hindcast.web.labelling.app import labelling_app
 
@@ -32,7 +32,7 @@ def run(
     Parameters
     ----------
     folder : path
-        Of a project; see :meth:`hindcast.labels.Project.create`.
+        Of a project; see :meth:`hindcast.labelling.Project.create`.
     host : str
         The loopback by default. Everybody needs a token in any case; but nothing is encrypted, so what others reach
         belongs behind a proxy that speaks TLS.

@@ -1,0 +1,128 @@
+"""What an annotator does: be shown an item, answer, take it back."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection, Sequence
+from dataclasses import replace
+from typing import get_args
+
+from hindcast.errors import ConfigError, UnknownName
+from hindcast.labelling.book import Book, check_key
+from hindcast.labelling.events import Event
+from hindcast.labelling.log import Draft
+from hindcast.labelling.state import Judgement
+from hindcast.labelling.tasks import Action, Annotator, Task
+
+__all__ = ["answer", "check_comment", "history", "next_task", "undo"]
+
+_LONGEST_COMMENT = 10_000
+
+
+def next_task(book: Book, annotator: Annotator | str, besides: Collection[str] = ()) -> Task | None:
+    """See :meth:`hindcast.labelling.Project.next`."""
+    besides = frozenset(besides)
+    with book.lock:
+        name, now, state = book.annotator(annotator).name, book.now_us, book.state
+        item = book.desk.held(name, now, besides)
+        if item is None:
+            item = book.desk.pick(name, now, besides)
+        if item is None:
+            return None
+        found = state.items[item]
+        seen, lease = name in found.shown, found.leases.get(name)
+        if lease is None or lease.until_us <= now or lease.guideline != book.version:
+            body = {"until": now + book.settings.lease_us, "guideline": book.version}
+            if lease is not None and lease.again:
+                body["again"] = True
+            book.log.append([Draft("shown", name, item, body)])
+            lease = found.leases[name]
+        return Task(
+            replace(book.visible(found.item), gold=None),
+            seen,
+            len(state.trail[name]) + 1,
+            max(book.desk.remaining(name), 1),
+            lease.guideline,
+            lease.until_us,
+        )
+
+
+def answer(
+    book: Book,
+    annotator: Annotator | str,
+    item_id: str,
+    label: str | None,
+    action: Action,
+    comment: str,
+    seconds: float | None,
+    key: str,
+) -> Event:
+    """See :meth:`hindcast.labelling.Project.answer`."""
+    _check_said(label, action, comment, seconds, book.settings.classes)
+    with book.lock:
+        name, state = book.annotator(annotator).name, book.item(item_id)
+        said = {"action": action, "label": label, "comment": comment}
+        whole = check_key(name, key)
+        again = book.again(whole, "answer", item_id, said)
+        if again is not None:
+            return again
+        lease = state.leases.get(name)
+        body = {
+            **said,
+            "seconds": None if seconds is None else float(seconds),
+            "guideline": book.version if lease is None else lease.guideline,
+        }
+        (event,) = book.log.append([Draft("answer", name, item_id, body, whole)])
+        return event
+
+
+def undo(book: Book, annotator: Annotator | str, key: str | None, item_id: str | None = None) -> str | None:
+    """See :meth:`hindcast.labelling.Project.undo`."""
+    with book.lock:
+        name = book.annotator(annotator).name
+        whole = None if key is None else check_key(name, key)
+        again = None if whole is None else book.again(whole, "undone", None, {})
+        if again is not None:
+            return again.item
+        if not book.state.trail[name]:
+            return None
+        item, place = book.state.trail[name][-1]
+        if item_id is not None and item != item_id:
+            return None
+        body = {"position": place, "until": book.now_us + book.settings.lease_us, "guideline": book.version}
+        book.log.append([Draft("undone", name, item, body, whole)])
+        book.desk.touch(item)
+        return item
+
+
+def history(book: Book, annotator: Annotator | str, n: int) -> list[Judgement]:
+    """See :meth:`hindcast.labelling.Project.history`."""
+    with book.lock:
+        name = book.annotator(annotator, active=False).name
+        last = book.state.trail[name][-n:][::-1] if n > 0 else []
+        return [
+            next(one for one in book.state.items[item].judged[name] if one.position == place) for item, place in last
+        ]
+
+
+def check_comment(comment: str) -> str:
+    """`comment` if it is text of a length somebody may read."""
+    if not isinstance(comment, str) or len(comment) > _LONGEST_COMMENT:
+        raise ConfigError(f"a comment is text of at most {_LONGEST_COMMENT} characters.")
+    return comment
+
+
+def _check_said(label: str | None, action: Action, comment: str, seconds: float | None, classes: Sequence[str]) -> None:
+    if action not in get_args(Action):
+        raise ConfigError(f"action is one of {', '.join(get_args(Action))}, got {action!r}.")
+    if label is not None and label not in classes:
+        raise UnknownName("class", str(label), classes)
+    if action == "label" and label is None:
+        raise ConfigError("an answer needs a label; without one it is a skip, or unsure.")
+    if action == "skip" and label is not None:
+        raise ConfigError(f"a skip has no label, got {label!r}.")
+    check_comment(comment)
+    if seconds is not None and (
+        isinstance(seconds, bool) or not hasattr(seconds, "__float__") or not math.isfinite(seconds) or seconds < 0
+    ):
+        raise ConfigError(f"seconds is a duration of at least 0, or None, got {seconds!r}.")
