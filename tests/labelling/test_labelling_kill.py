@@ -41,13 +41,14 @@ for name in ("Ann", "Bo", "Cy"):
 @pytest.mark.slow
 @pytest.mark.service
 def test_after_kill_9_all_that_was_acknowledged_is_there_and_people_go_on(tmp_path):
-    with make(tmp_path / "p", items=60, people=("Ann", "Bo", "Cy"), overlap=2, clock=None):
+    with make(tmp_path / "p", items=300, people=("Ann", "Bo", "Cy"), overlap=2, clock=None):
         pass
     said: set[tuple[str, str]] = set()  # who answered which item, as acknowledged
     last: dict[str, list[str]] = {}  # what each annotator heard last, if anything yet
     for lines in (25, 60, 90):
         command = [sys.executable, "-c", LABELLING, str(tmp_path / "p")]
-        with subprocess.Popen(command, stdout=subprocess.PIPE) as child:
+        # a narrow pipe: however late the kill comes, work is left
+        with subprocess.Popen(command, stdout=subprocess.PIPE, pipesize=4096) as child:
             assert child.stdout is not None
             found = [child.stdout.readline() for _ in range(lines)]
             os.kill(child.pid, signal.SIGKILL)

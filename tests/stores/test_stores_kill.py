@@ -22,7 +22,10 @@ from redis_server import RedisServer
 
 OPEN = {
     "lmdb": "from hindcast.stores.lmdb import LmdbStore; store = LmdbStore(sys.argv[1])",
-    "redis": "from hindcast.stores.redis import RedisStore; store = RedisStore(sys.argv[1], 'kill', lease_s=0.3)",
+    "redis": (
+        "from hindcast.stores.redis import RedisStore; url, name, lease = sys.argv[1].split(); "
+        "store = RedisStore(url, name, lease_s=float(lease))"
+    ),
 }
 
 WRITER = """
@@ -70,22 +73,17 @@ def whole(store: OnlineStore) -> int:
     return number
 
 
+Place = tuple[str, Callable[[float], str], Callable[[], OnlineStore]]
+
+
 @pytest.fixture(params=["lmdb", "redis"])
-def place(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[str, str, Callable[[], OnlineStore]]:
-    """The kind of a store, its address for a child, and how to open it here."""
+def place(request: pytest.FixtureRequest, tmp_path: Path) -> Place:
+    """The kind of a store, its address for a child whose lease is so many seconds, and how to open it here."""
     if request.param == "lmdb":
-        return "lmdb", str(tmp_path / "store"), lambda: LmdbStore(tmp_path / "store")
+        return "lmdb", lambda lease_s: str(tmp_path / "store"), lambda: LmdbStore(tmp_path / "store")
     server: RedisServer = request.getfixturevalue("redis_server")
-    with_nothing = RedisStore(server.url, "kill", lease_s=0.3)
-    for _ in range(100):
-        try:
-            with with_nothing.writer("a sweeper") as writer:
-                writer.clear()
-            break
-        except StateError:
-            sleep(0.02)
-    with_nothing.close()
-    return "redis", server.url, lambda: RedisStore(server.url, "kill", lease_s=0.3)
+    name = request.node.name
+    return "redis", lambda lease_s: f"{server.url} {name} {lease_s}", lambda: RedisStore(server.url, name)
 
 
 @pytest.mark.service
@@ -94,7 +92,7 @@ def test_a_writer_killed_at_any_instant_leaves_a_prefix_that_holds_what_was_ackn
     rng = random.Random(11)
     done = -1
     for _ in range(5):
-        with start(WRITER, kind, address, done + 1) as child:
+        with start(WRITER, kind, address(0.3), done + 1) as child:
             assert child.stdout is not None
             lines = [child.stdout.readline() for _ in range(rng.randrange(1, 60))]
             sleep(rng.random() * 0.01)
@@ -111,10 +109,10 @@ def test_a_writer_killed_at_any_instant_leaves_a_prefix_that_holds_what_was_ackn
 @pytest.mark.service
 def test_readers_in_other_processes_see_whole_commits_while_the_writer_writes(place):
     kind, address, connect = place
-    with start(WRITER, kind, address, 0) as writer:
+    with start(WRITER, kind, address(60), 0) as writer:
         assert writer.stdout is not None
         writer.stdout.readline()
-        readers = [start(READER, kind, address, 400) for _ in range(3)]
+        readers = [start(READER, kind, address(60), 400) for _ in range(3)]
         store = connect()
         with pytest.raises(StateError, match="a writer to be killed"):
             store.writer("a second one")
@@ -325,23 +323,25 @@ def test_a_server_that_came_back_with_less_refuses_the_writer(redis_server):
 @pytest.mark.service
 def test_a_writer_that_was_too_slow_finds_out_and_writes_nothing(redis_server):
     store = RedisStore(redis_server.url, "slow", lease_s=0.2)
+    patient = RedisStore(redis_server.url, "slow", lease_s=60)
     slow = store.writer("a slow one")
     slow.commit({b"a": b"1"})
     sleep(0.3)
     slow.commit({b"a": b"2"})  # late, but nobody wanted its place
     sleep(0.3)
-    quick = store.writer("a quick one")
+    quick = patient.writer("a quick one")
     quick.commit({b"a": b"3"})
     with pytest.raises(StateError, match=rf"a quick one, process {os.getpid()}.*took this writer's place"):
         slow.commit({b"a": b"4"})
     with pytest.raises(StateError, match="released"):
         slow.commit({b"a": b"5"})
     slow.release()  # takes nothing from the other
-    with pytest.raises(StateError, match=r"held by a quick one.*free in 0\.\d s"):
+    with pytest.raises(StateError, match=r"held by a quick one.*free in \d\d\.\d s"):
         store.writer("a third")
     quick.commit({b"b": b"1"})
     assert store.get_many([b"a", b"b"]) == [b"3", b"1"]
     quick.release()
+    patient.close()
     store.close()
 
 
