@@ -8,6 +8,8 @@ import numpy as np
 import pandas as pd
 import polars as pl
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from labelling_aids import clock_of, fresh_key, make, say
 
 from hindcast.columns import Frame
@@ -375,6 +377,22 @@ def test_events_are_json_that_comes_back():
     assert json.loads(encode_event(5, None, None, {}))["at"] == 5
     with pytest.raises(StateError, match="not readable"):
         decode_event(3, "answer", b"{}")
+
+
+@given(st.dictionaries(st.text(max_size=3), st.none() | st.integers(-9, 9) | st.text(max_size=3), max_size=6))
+def test_a_row_keeps_the_order_of_its_columns(row):
+    body = decode_event(1, "item", encode_event(5, None, "r", {"content": row, "meta": {"more": row}})).body
+    assert list(body["content"].items()) == list(row.items()) == list(body["meta"]["more"].items())
+
+
+def test_a_table_is_shown_as_it_came_also_after_a_restart(tmp_path):
+    (tmp_path / "homes.csv").write_text("id,street,city,2024,10,age\n1,Main St,Oslo,3,4,5\n")
+    columns = ["street", "city", "2024", "10", "age"]
+    with make(tmp_path / "p", items=0, kind="row") as project:
+        project.add_items(tmp_path / "homes.csv")
+        assert list(project.item("1").content) == columns
+    with Project.open(tmp_path / "p") as project:
+        assert list(project.next("Ann").item.content) == columns
 
 
 def test_an_event_that_makes_no_sense_is_told():

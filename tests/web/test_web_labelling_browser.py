@@ -281,13 +281,14 @@ def test_a_new_guideline_is_announced_until_it_was_read(serve: Serve, visit: Vis
 
 
 def test_hostile_items_run_nothing(serve: Serve, visit: Visit) -> None:
-    row = {HOSTILE: HOSTILE, "b": None, "c": {"x": HOSTILE}}
+    row = {HOSTILE: HOSTILE, "b": None, "a": {"x": HOSTILE}, "2024": 1, "7": 2}
     served = serve(
         [Item("r0", row, {HOSTILE: HOSTILE})], kind="row", classes=[HOSTILE, "other"], question=HOSTILE, name=HOSTILE,
         overlap=1,
     )  # fmt: skip
     cleo = visit(served, "Cleo")
     assert cleo.page.locator("h1").inner_text() == HOSTILE
+    assert cleo.page.locator(".fields dt").all_inner_texts() == [HOSTILE, "b", "a", "2024", "7"], "as they came"
     cleo.press("n")
     cleo.saved()
     for view in ("Adjudicate", "Report", "Guideline"):

@@ -75,17 +75,19 @@ def _plain(value: Any) -> Any:
     raise NotImplementedError(f"a {type(value).__name__} is no plain value")
 
 
-_encoder = msgspec.json.Encoder(order="deterministic", enc_hook=_plain)
+_encoder = msgspec.json.Encoder(enc_hook=_plain)
 _decoder = msgspec.json.Decoder(_Stored)
 
 
 def encode_event(at_us: int, who: str | None, item: str | None, body: Mapping[str, Any]) -> bytes:
-    """The bytes of an event: the same event is the same bytes everywhere.
+    """The bytes of an event: the same event is the same bytes everywhere, and what is in order stays so.
 
     Examples
     --------
     >>> encode_event(5, "ann", "c1", {"label": "spam"})
     b'{"at":5,"who":"ann","item":"c1","body":{"label":"spam"}}'
+    >>> encode_event(5, None, "r1", {"content": {"street": "Main St", "city": "Oslo"}})
+    b'{"at":5,"who":null,"item":"r1","body":{"content":{"street":"Main St","city":"Oslo"}}}'
     """
     try:
         return _encoder.encode(_Stored(at_us, who, item, dict(body)))

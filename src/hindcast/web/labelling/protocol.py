@@ -82,9 +82,15 @@ def me_of(project: Project, who: Annotator, disputed: int | None) -> dict[str, A
 
 
 def item_of(item: Item) -> dict[str, Any]:
-    """An item as annotators may see it: never its known answer, and an image by its name."""
+    """An item as annotators may see it: never its known answer, and an image by its name.
+
+    A row and what stands beside an item are lists of [name, value]: a browser would put the names of an object that
+    look like numbers first.
+    """
     content = item.content.name if isinstance(item.content, Path) else item.content
-    return {"id": item.id, "content": content, "meta": dict(item.meta)}
+    if isinstance(content, Mapping):
+        content = list(content.items())
+    return {"id": item.id, "content": content, "meta": list(item.meta.items())}
 
 
 def task_of(task: Task) -> dict[str, Any]:

@@ -9,17 +9,18 @@ const LEAST = 0.1;
 /**
  * Show `item`.
  *
- * @param {{id: string, content: any, meta: object}} item
+ * @param {{id: string, content: any, meta: any[][]}} item a row's content, and `meta`, are lists of [name, value]
  * @param {"text"|"row"|"image"} kind
  * @param {(name: string) => Promise<string>} picture gives the address of an image
  * @returns {{node: HTMLElement, commands: import("../components/keys.js").Command[]}}
  */
 export function shown(item, kind, picture) {
-  const { highlight, ...meta } = item.meta ?? {};
+  const meta = pairs(item.meta);
+  const highlight = meta.find(([name]) => name === "highlight")?.[1];
   const made = kind === "row" ? { node: fields(item.content), commands: [] }
     : kind === "image" ? image(item, picture)
       : { node: h("div", { class: "text", dir: "auto" }, marked(String(item.content), highlight)), commands: [] };
-  const more = Object.entries(meta).filter(([, value]) => value !== null && value !== "");
+  const more = meta.filter(([name, value]) => name !== "highlight" && value !== null && value !== "");
   const details = more.length
     ? h("dl", { class: "meta" }, more.map(([name, value]) => h("div", {}, h("dt", {}, name), h("dd", { dir: "auto" }, plain(value)))))
     : null;
@@ -29,7 +30,7 @@ export function shown(item, kind, picture) {
 /** A few words that remind of an item. */
 export function snippet(item, kind) {
   if (kind === "image") return `image ${item.id}`;
-  const text = kind === "row" ? Object.values(item.content).filter((value) => value !== null).map(plain).join(" · ") : String(item.content);
+  const text = kind === "row" ? pairs(item.content).map(([, value]) => value).filter((value) => value !== null).map(plain).join(" · ") : String(item.content);
   return text.length > 140 ? `${text.slice(0, 139)}…` : text;
 }
 
@@ -56,11 +57,14 @@ function found(text, word) {
 }
 
 function fields(row) {
-  return h("dl", { class: "fields" }, Object.entries(row).flatMap(([name, value]) => [
+  return h("dl", { class: "fields" }, pairs(row).flatMap(([name, value]) => [
     h("dt", {}, name),
     value === null || value === "" ? h("dd", { class: "none" }, value === null ? "not known" : "empty") : h("dd", { dir: "auto" }, plain(value)),
   ]));
 }
+
+/** Names and values in their order; an object is what an earlier version of this page left in the browser. */
+const pairs = (values) => (Array.isArray(values) ? values : Object.entries(values ?? {}));
 
 const plain = (value) => (typeof value === "object" && value !== null ? JSON.stringify(value) : String(value));
 
