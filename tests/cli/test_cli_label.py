@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 
 import pytest
 
 from hindcast.cli.main import main
 from hindcast.labelling import Project
+from hindcast.web.labelling import owner
 
 
 @pytest.fixture
@@ -121,13 +124,44 @@ def test_people(run, spam):
     assert run("annotator", "spam", "Cy", "--revoke")[0] == 0
 
 
-def test_reading_works_beside_a_writer_and_writing_says_who_has_it(run, spam):
+def test_reading_works_beside_a_writer_and_writing_says_who_has_it(run, spam, monkeypatch):
+    monkeypatch.setattr(owner, "TRIES", 2)
     with Project.open(spam / ".hindcast" / "labels" / "spam"):
         assert run("status", "spam")[0] == 0
         assert run("export", "spam", "labels.csv")[0] == 0
         code, _, err = run("add", "spam", "items.csv")
         assert code == 2
         assert "another process writes to" in err
+
+
+@pytest.mark.slow
+@pytest.mark.service
+def test_every_writing_command_works_while_the_page_is_served(run, spam):
+    command = [sys.executable, "-m", "hindcast.cli", "label", "serve", "spam", "--port", "0", "--annotator", "Zed"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, cwd=spam) as server:
+        try:
+            assert server.stdout is not None
+            assert b"labelling 'spam' at http://127.0.0.1:" in server.stdout.readline()
+            (spam / "more.csv").write_text("id,text\nc5,New\n,Nameless\n")
+            (spam / "crowd.csv").write_text("item,worker,label\nc5,w1,spam\n")
+            (spam / "second.md").write_text("# Second\n")
+            assert run("add", "spam", "more.csv")[:2] == (
+                1, "1 items added, 0 were there, 1 rows refused\n  row 2: a row has no 'id' (column 'id')\n",
+            )  # fmt: skip
+            assert run("import", "spam", "crowd.csv")[1].startswith("0 items, 1 answers and 0 decisions are new")
+            assert run("guideline", "spam", "second.md")[1] == "version 2\n"
+            assert run("adjudicate", "spam", "c3", "spam", "--as", "Jo")[1] == "c3: spam\n"
+            token = run("annotator", "spam", "Cy")[1].strip()
+            assert run("annotator", "spam", "Zed", "--revoke")[0] == 0
+            code, _, err = run("adjudicate", "spam", "c3", "eggs", "--as", "Jo")
+            assert (code, "no class 'eggs'" in err) == (2, True)
+        finally:
+            server.terminate()
+    assert server.returncode == 0
+    with Project.open(spam / ".hindcast" / "labels" / "spam", writing=False) as project:
+        assert project.annotator_of(token).name == "Cy"
+        assert [one.name for one in project.annotators() if not one.active] == ["Zed"]
+        assert project.lineage("c3").steps[-1].label == "spam"
 
 
 def test_wrong_words(run, spam):

@@ -10,6 +10,7 @@ import click
 from hindcast.cli.grouping import Group
 
 if TYPE_CHECKING:
+    from hindcast.labelling.operations import Operation
     from hindcast.labelling.project import Project
 
 __all__ = ["label"]
@@ -77,8 +78,9 @@ def add(project: Path, file: Path, reason: str, priority: float, home: Path | No
 
     Leaves with 1 when a row was refused; the others are in.
     """
-    with _open(project, home) as opened:
-        found = opened.add_items(file, reason=reason, priority=priority)
+    from hindcast.labelling.operations import AddItems
+
+    found = _perform(project, home, AddItems(items=str(file.expanduser().absolute()), reason=reason, priority=priority))
     print(f"{found.added:,} items added, {found.known:,} were there, {len(found.refused):,} rows refused")
     for one in found.refused[:20]:
         print(f"  row {one.row}{'' if one.id is None else f' ({one.id})'}: {one.reason}")
@@ -96,13 +98,15 @@ def add(project: Path, file: Path, reason: str, priority: float, home: Path | No
 @HOME
 def annotator(project: Path, name: str, adjudicator: bool, renew: bool, revoke: bool, home: Path | None) -> int:
     """Let somebody in and print the token they show, which nobody can read again."""
-    with _open(project, home) as opened:
-        if revoke:
-            opened.revoke(name)
-            print(f"{name} is out; the answers stay")
-        else:
-            token = opened.add_annotator(name, role="adjudicator" if adjudicator else "annotator", renew=renew)
-            print(token)
+    from hindcast.labelling.operations import LetIn, Revoke
+
+    if revoke:
+        _perform(project, home, Revoke(name=name))
+        print(f"{name} is out; the answers stay")
+    else:
+        print(
+            _perform(project, home, LetIn(name=name, role="adjudicator" if adjudicator else "annotator", renew=renew))
+        )
     return 0
 
 
@@ -113,11 +117,12 @@ def annotator(project: Path, name: str, adjudicator: bool, renew: bool, revoke: 
 @HOME
 def guideline(project: Path, file: Path | None, version: int | None, home: Path | None) -> int:
     """Print the guideline; with FILE make that its next version. Earlier answers keep theirs."""
+    from hindcast.labelling.operations import SetGuideline
+
     if file is not None:
-        with _open(project, home) as opened:
-            print(f"version {opened.set_guideline(_text(file))}")
+        print(f"version {_perform(project, home, SetGuideline(text=_text(file)))}")
     else:
-        with _open(project, home, writing=False) as opened:
+        with _open(project, home) as opened:
             print(opened.guideline(version).text)
     return 0
 
@@ -150,7 +155,7 @@ def status(project: Path, as_json: bool, home: Path | None) -> int:
     """How far a project is, and who did how much; also while it is served."""
     from hindcast.cli.labelling import print_status
 
-    with _open(project, home, writing=False) as opened:
+    with _open(project, home) as opened:
         print_status(opened, as_json=as_json)
     return 0
 
@@ -163,7 +168,7 @@ def agreement(project: Path, as_json: bool, home: Path | None) -> int:
     """Agreement with intervals, and how good each annotator is."""
     from hindcast.cli.labelling import print_agreement
 
-    with _open(project, home, writing=False) as opened:
+    with _open(project, home) as opened:
         print_agreement(opened, as_json=as_json)
     return 0
 
@@ -182,18 +187,16 @@ def adjudicate(
     home: Path | None,
 ) -> int:  # fmt: skip
     """Print the queue of items on which annotators differ, the most urgent first; with ITEM and LABEL decide one."""
-    from secrets import token_hex
-
     from hindcast.cli.labelling import print_queue
+    from hindcast.labelling.operations import Adjudicate
 
     if item is None:
-        with _open(project, home, writing=False) as opened:
+        with _open(project, home) as opened:
             print_queue(opened, last)
         return 0
     if (decision is None) != no_label or who is None:
         raise click.UsageError("to decide, give ITEM, then LABEL or --no-label, and --as NAME.")
-    with _open(project, home) as opened:
-        opened.adjudicate(who, item, decision, comment=comment, key=token_hex(8))
+    _perform(project, home, Adjudicate(who=who, item=item, label=decision, comment=comment))
     print(f"{item}: {decision or 'no label'}")
     return 0
 
@@ -208,7 +211,7 @@ def truth(project: Path, method: str, unfinished: bool, as_json: bool, home: Pat
     """The label of each item, as decided, else as inferred, with its probability and how it came about."""
     from hindcast.cli.labelling import print_labels
 
-    with _open(project, home, writing=False) as opened:
+    with _open(project, home) as opened:
         print_labels(opened, method, unfinished=unfinished, as_json=as_json)
     return 0
 
@@ -222,7 +225,7 @@ def lineage(project: Path, item: str, as_json: bool, home: Path | None) -> int:
     """Everything that ever happened to an item: who, when, under which guideline, what was undone, who decided."""
     from hindcast.cli.labelling import print_lineage
 
-    with _open(project, home, writing=False) as opened:
+    with _open(project, home) as opened:
         print_lineage(opened, item, as_json=as_json)
     return 0
 
@@ -235,7 +238,7 @@ def lineage(project: Path, item: str, as_json: bool, home: Path | None) -> int:
 @HOME
 def export(project: Path, file: Path, format: str, method: str, home: Path | None) -> int:
     """Write labels as facts (for a table of a system file), or answers in another tool's format."""
-    with _open(project, home, writing=False) as opened:
+    with _open(project, home) as opened:
         print(f"{opened.export(file, format, method=method):,} rows in {file}")
     return 0
 
@@ -250,8 +253,10 @@ def export(project: Path, file: Path, format: str, method: str, home: Path | Non
 @HOME
 def import_(project: Path, file: Path, format: str, annotator: str | None, home: Path | None) -> int:
     """Read items and answers of another tool. One row that does not fit, and nothing is read."""
-    with _open(project, home) as opened:
-        found = opened.import_(file, format, annotator=annotator)
+    from hindcast.labelling.operations import Import
+
+    whole = str(file.expanduser().absolute())
+    found = _perform(project, home, Import(path=whole, format=format, annotator=annotator))
     print(
         f"{found.items:,} items, {found.answers:,} answers and {found.decisions:,} decisions are new; "
         f"{found.known:,} were there"
@@ -266,10 +271,18 @@ def _folder(project: Path, home: Path | None) -> Path:
     return (home or Path(".hindcast")) / "labels" / project
 
 
-def _open(project: Path, home: Path | None, *, writing: bool = True) -> Project:
+def _open(project: Path, home: Path | None) -> Project:
+    """A project to be looked at, also while it is served."""
     from hindcast.labelling.project import Project
 
-    return Project.open(_folder(project, home), writing=writing)
+    return Project.open(_folder(project, home), writing=False)
+
+
+def _perform(project: Path, home: Path | None, operation: Operation) -> Any:
+    """What comes of an operation, also while the project is served."""
+    from hindcast.web.labelling import perform
+
+    return perform(_folder(project, home), operation)
 
 
 def _text(path: Path) -> str:

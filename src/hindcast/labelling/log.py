@@ -12,9 +12,13 @@ from hindcast.journal import Entry, Journal, Lock, Reader
 from hindcast.labelling.events import Event, decode_event, encode_event
 from hindcast.labelling.state import State
 
-__all__ = ["Draft", "EventLog"]
+__all__ = ["Draft", "EventLog", "Taken"]
 
 _GROUP_BYTES = 4 << 20
+
+
+class Taken(StateError):
+    """Another process writes to the project; it may be read, or asked."""
 
 
 class Draft(NamedTuple):
@@ -45,8 +49,10 @@ class EventLog:
 
     Raises
     ------
+    Taken
+        When another process writes.
     StateError
-        When another process writes, or the journal is damaged.
+        When the journal is damaged.
     """
 
     def __init__(self, folder: Path, *, clock: Clock | None = None, writing: bool = True, sync: bool = True) -> None:
@@ -59,9 +65,10 @@ class EventLog:
             try:
                 self._lock = Lock(folder / "writer.lock", "labelling")
             except StateError as error:
-                raise StateError(
-                    f"another process writes to the labelling project in {folder}: {error} Most likely that is the "
-                    "labelling page, where the same can be done; to look only: Project.open(folder, writing=False)."
+                raise Taken(
+                    f"another process writes to the labelling project in {folder}: {error} If that is the labelling "
+                    "page, the commands of `hindcast label` and hindcast.web.labelling.perform reach it there; to look "
+                    "only: Project.open(folder, writing=False)."
                 ) from None
             try:
                 self._journal = Journal(folder / "journal", sync=sync)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from hashlib import sha256
 from pathlib import Path
@@ -17,6 +18,7 @@ from hindcast.labelling.creation import check_format, check_settings, make_proje
 from hindcast.labelling.guideline import Guideline, keep_guideline, read_guideline
 from hindcast.labelling.log import Draft, EventLog
 from hindcast.labelling.tasks import Action, Annotator, Item, ItemKind, Role, Task, check_name
+from hindcast.parameters import choice, switch
 from hindcast.values import Duration
 
 if TYPE_CHECKING:
@@ -247,18 +249,29 @@ class Project:
 
     # ---- people -----------------------------------------------------------------------------------------
 
-    def add_annotator(self, name: str, *, role: Role = "annotator", renew: bool = False) -> str:
+    def add_annotator(
+        self, name: str, *, role: Role = "annotator", renew: bool = False, token: str | None = None
+    ) -> str:
         """Let somebody in; the token they show. Only its hash is kept: nobody can read it again.
 
         Somebody who was revoked may be added again. For a lost token, ``renew=True`` makes a new one, and the old
-        one is dead.
+        one is dead. A `token` of the caller's own making, with at least 128 bits of chance in it, makes this count
+        once: the same again changes nothing.
         """
         check_name(name, "an annotator's name")
-        if role not in get_args(Role):
-            raise ConfigError(f"a role is {' or '.join(get_args(Role))}, got {role!r}.")
-        token = token_urlsafe(24)
+        choice("role", role, get_args(Role))
+        switch("renew", renew)
+        if token is None:
+            token = token_urlsafe(24)
+        elif not isinstance(token, str) or not re.fullmatch(r"[\w-]{22,200}", token, re.ASCII):
+            raise ConfigError("a token is 22 to 200 letters, digits, - and _; secrets.token_urlsafe() makes one.")
         with self._book.lock:
             there = self._book.state.annotators.get(name)
+            whose = self._book.state.tokens.get(_hash(token))
+            if whose is not None and whose != name:
+                raise ConfigError("this token is somebody else's. Make another one.")
+            if there is not None and whose == name and there.role == role:
+                return token
             if there is not None and there.active and not there.imported and not renew:
                 raise ConfigError(f"annotator {name!r} is there already. For a new token, pass renew=True.")
             self._book.log.append([Draft("annotator", who=name, body={"role": role, "token": _hash(token)})])

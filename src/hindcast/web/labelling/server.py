@@ -14,6 +14,7 @@ from hindcast.labelling.project import Project
 from hindcast.labelling.tasks import Role
 from hindcast.serve.listening import address_of, event_loop, is_loopback, listen, quiet_signals
 from hindcast.web.labelling.app import labelling_app
+from hindcast.web.labelling.owner import admitted
 
 __all__ = ["run"]
 
@@ -28,6 +29,8 @@ def run(
     out: TextIO | None = None,
 ) -> None:
     """Serve a project's labelling page until SIGINT or SIGTERM; then finish what is in flight, and return.
+
+    Meanwhile the commands of ``hindcast label`` and :func:`hindcast.web.labelling.perform` write through this process.
 
     Parameters
     ----------
@@ -54,14 +57,19 @@ def run(
     import uvicorn
 
     stream = out if out is not None else sys.stdout
-    with Project.open(folder, clock=clock) as project, listen(host, port) as listening:
+    with (
+        Project.open(folder, clock=clock) as project,
+        listen(host, port) as listening,
+        listen("127.0.0.1", 0) as owner,
+        admitted(project, labelling_app(project), owner) as app,
+    ):
         where = address_of(listening)
         known = {person.name for person in project.annotators() if person.active}
         links = {
             name: project.add_annotator(name, role=role) for name, role in (people or {}).items() if name not in known
         }
         config = uvicorn.Config(
-            labelling_app(project), log_config=None, access_log=False, lifespan="off", timeout_graceful_shutdown=10,
+            app, log_config=None, access_log=False, lifespan="off", timeout_graceful_shutdown=10,
             server_header=False, limit_concurrency=500,
         )  # fmt: skip
         server = uvicorn.Server(config)
@@ -81,7 +89,7 @@ def run(
 
         async def serve() -> None:
             telling = asyncio.create_task(tell())
-            await server.serve(sockets=[listening])
+            await server.serve(sockets=[listening, owner])
             await telling
 
         with quiet_signals(), asyncio.Runner(loop_factory=event_loop()) as runner:
