@@ -8,11 +8,14 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hindcast.clock import Clock, SystemClock
 from hindcast.errors import ConfigError
+from hindcast.facts.source import HandLabels
+from hindcast.facts.table import Table
 from hindcast.journal import Home
 from hindcast.loop.history import Progress
 from hindcast.system import System, load_system
@@ -22,6 +25,7 @@ from hindcast.verdicts import Verdict
 if TYPE_CHECKING:
     from hindcast.features.backfill import BackfillReport
     from hindcast.features.catalogue import Catalogue
+    from hindcast.loop.hand_labels import LabelFeed
 
 __all__ = ["Assembly", "open_system"]
 
@@ -69,19 +73,22 @@ class Assembly:
         self.timings: dict[str, float] = {}
         self.replays: dict[str, Any] = {}
         self._history: tuple[dict[str, str], int, Any] | None = None
+        self._feeds: dict[str, LabelFeed] = {}
 
     # ---- facts --------------------------------------------------------------------------------------------------
 
     def land(self, progress: Progress | None = None) -> list[Any]:
         """Land what is new in the sources; the same rows land once. A receipt per table with a source.
 
-        While a server owns the home it lands nothing and says so: facts go through the server then, so that it sees
-        them.
+        A labelling project is read as it stands, also while people label. While a server owns the home nothing lands
+        here, and that is said: facts go through the server then, so that it sees them; it follows projects by itself.
         """
+        return self._land([table for table in self.system.tables.values() if table.source is not None], progress)
+
+    def _land(self, tables: Sequence[Table], progress: Progress | None = None) -> list[Any]:
         from hindcast.errors import StateError
         from hindcast.facts import ingest
 
-        tables = [table for table in self.system.tables.values() if table.source is not None]
         try:
             owned = self.home.lock("serve")
         except StateError:
@@ -95,14 +102,28 @@ class Assembly:
                 drain_left(
                     self.home, tables=self.system.tables, target=self.system.target.name, kinds=self.request_kinds()
                 )
-            return ingest(
+            feeds = {table.name: self._feed(table) for table in tables if isinstance(table.source, HandLabels)}
+            landed = ingest(
                 self.lake,
-                tables,
+                [replace(t, source=feeds[t.name].data()) if t.name in feeds else t for t in tables],
                 clock=self.clock,
                 quarantine=self.quarantine,
                 base=self.base,
                 progress=None if progress is None else lambda _, done, known: progress("landing facts", done, known),
             )
+            for feed in feeds.values():
+                feed.took_all()
+            return landed
+
+    def _feed(self, table: Table) -> LabelFeed:
+        """The reader of a table's labelling project, with what is new there."""
+        from hindcast.loop.hand_labels import LabelFeed
+
+        if table.name in self._feeds:
+            self._feeds[table.name].refresh()
+        else:
+            self._feeds[table.name] = LabelFeed(table, self.base)
+        return self._feeds[table.name]
 
     def facts(self) -> dict[str, Any]:
         """The facts of every table the system reads, with the columns it reads."""
@@ -386,6 +407,9 @@ class Assembly:
         from hindcast.serve import Service
 
         target = self.system.target
+        labelled = [table for table in self.system.tables.values() if isinstance(table.source, HandLabels)]
+        if labelled:
+            self._land(labelled)
         keep_meanings(self.home.root / "features", self.system)
         return Service.open(
             self.home,
@@ -398,6 +422,7 @@ class Assembly:
             registry=self.standing_registry(),
             clock=clock or self.clock,
             functions=self.functions(),
+            feeds=[self._feed(table) for table in labelled],
         )
 
     def request_kinds(self) -> dict[str, Any]:

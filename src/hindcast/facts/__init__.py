@@ -11,7 +11,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from hindcast.facts.facts import Facts
-from hindcast.facts.source import Data, Files, files, frame
+from hindcast.facts.hand_labels import hand_labels
+from hindcast.facts.source import Data, Files, HandLabels, files, frame
 from hindcast.facts.table import Refusal, Table, check_views
 from hindcast.facts.times import Shift, after, before
 
@@ -24,6 +25,7 @@ __all__ = [
     "Data",
     "Facts",
     "Files",
+    "HandLabels",
     "Lake",
     "Landed",
     "Quarantine",
@@ -36,6 +38,7 @@ __all__ = [
     "check_views",
     "files",
     "frame",
+    "hand_labels",
     "ingest",
     "retract",
 ]

@@ -19,11 +19,11 @@ import pyarrow as pa
 import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
 
-from hindcast.errors import DataError, UnknownName
+from hindcast.errors import ConfigError, DataError, UnknownName
 from hindcast.facts.documents import LONGEST, Walk, chunks, decode, too_deep
 from hindcast.facts.fit import short
 from hindcast.facts.paths import DocumentPath
-from hindcast.facts.source import DOCUMENTS, Data, Files, Source, to_arrow
+from hindcast.facts.source import DOCUMENTS, Data, HandLabels, Source, to_arrow
 from hindcast.facts.structs import arrow_leaves
 from hindcast.facts.table import Refusal, Table
 from hindcast.values import Ints, digest
@@ -90,8 +90,12 @@ Opening = Callable[..., Rows]
 
 def openings(source: Source, base: Path | None = None) -> Iterator[tuple[str, Opening]]:
     """The parts of a source, each with its name and a function that reads it when it is needed."""
-    if not isinstance(source, Files):
-        yield "data frame", partial(_read_rows if source.documents else _read_data, source)
+    if isinstance(source, HandLabels):
+        raise ConfigError(
+            f"the labelling project {source.folder!r} is read by a system that has a home: open_system(...).land()."
+        )
+    if isinstance(source, Data):
+        yield source.name, partial(_read_rows if source.documents else _read_data, source)
         return
     for path in source.expand(base):
         name = path.relative_to(base).as_posix() if base is not None and path.is_relative_to(base) else path.as_posix()
@@ -107,7 +111,7 @@ def openings(source: Source, base: Path | None = None) -> Iterator[tuple[str, Op
 
 
 def _read_data(source: Data, tables: Iterable[Table] = ()) -> Rows:
-    return _typed("data frame", to_arrow(source), tables)
+    return _typed(source.name, to_arrow(source), tables)
 
 
 def _typed(name: str, table: Any, tables: Iterable[Table]) -> Rows:
@@ -264,7 +268,7 @@ def _read_lines(path: Path, name: str, tables: Iterable[Table] = ()) -> Rows:
 
 def _read_rows(source: Data, tables: Iterable[Table] = ()) -> Rows:
     """Dictionaries in memory."""
-    gathered = _Gathered("data frame", tables)
+    gathered = _Gathered(source.name, tables)
     data = [row if type(row) is dict else dict(row) for row in source.data]
     deep = too_deep(data)
     refusals = [Refusal(place + 1, None, short(data[place]), reason) for place, reason in deep.items()]

@@ -1,4 +1,4 @@
-"""Where rows come from: files on disk, or a data frame in memory."""
+"""Where rows come from: files on disk, a data frame in memory, or what people decide in a labelling project."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any, get_args
 from hindcast.columns import Column, Frame, Kind
 from hindcast.errors import ConfigError, DataError
 
-__all__ = ["DOCUMENTS", "Data", "Files", "Source", "check_types", "files", "frame", "to_arrow"]
+__all__ = ["DOCUMENTS", "Data", "Files", "HandLabels", "Source", "check_types", "files", "frame", "to_arrow"]
 
 DOCUMENTS = (".jsonl", ".ndjson", ".jsonl.gz", ".ndjson.gz")
 """How files of JSON lines are called."""
@@ -66,11 +66,12 @@ class Files:
 
 @dataclass(frozen=True, eq=False)
 class Data:
-    """Rows in memory; make it with :func:`frame`."""
+    """Rows in memory; make it with :func:`frame`. What lands is kept as coming from `name`."""
 
     data: Any
     zone: str | None = None
     types: Mapping[str, Kind] | None = None
+    name: str = "data frame"
 
     @property
     def documents(self) -> bool:
@@ -82,7 +83,25 @@ class Data:
         return {"frame": type(self.data).__name__, "zone": self.zone, "types": dict(self.types or {})}
 
 
-Source = Files | Data
+@dataclass(frozen=True, eq=False)
+class HandLabels:
+    """What people decide in a labelling project; make a table of it with :func:`hindcast.facts.hand_labels`.
+
+    It only says where the project is. Whoever joins a system with its home reads it (:mod:`hindcast.loop.hand_labels`):
+    facts stand above labelling, so nothing here can.
+    """
+
+    folder: str
+    item: str
+    types: Mapping[str, Kind]
+    zone: str | None = None
+
+    def describe(self) -> dict[str, Any]:
+        """The project as given and what its items are called; never contents."""
+        return {"hand_labels": self.folder, "item": self.item}
+
+
+Source = Files | Data | HandLabels
 
 
 def files(*paths: str | Path, zone: str | None = None, types: Mapping[str, Kind] | None = None) -> Files:

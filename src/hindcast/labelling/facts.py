@@ -11,13 +11,43 @@ from hindcast.errors import ConfigError
 from hindcast.journal import replace_file
 from hindcast.labelling.book import Book
 from hindcast.labelling.decisions import Decision, labels, settled, voted
+from hindcast.labelling.events import Event
 from hindcast.labelling.state import State
 from hindcast.values import iso
 
-__all__ = ["FACT_COLUMNS", "label_facts", "write_facts"]
+__all__ = ["FACT_COLUMNS", "Deciding", "fact_row", "label_facts", "write_facts"]
 
 FACT_COLUMNS = ("item", "label", "probability", "decided_at", "how", "annotators", "answers", "guideline")
 """The columns of labels as facts."""
+
+
+class Deciding:
+    """What each event of a project decides, event by event: what comes later changes nothing that came before.
+
+    Attributes
+    ----------
+    standing : dict of str to Decision
+        The last decision of each item that ever had one.
+    """
+
+    def __init__(self) -> None:
+        self.standing: dict[str, Decision] = {}
+        self._state = State()
+
+    def take(self, event: Event, key: str | None = None) -> list[Decision]:
+        """The labels that are decided, corrected or fall away by the project's next event."""
+        self._state.apply(event, key)
+        if event.kind in ("shown", "item"):
+            return []
+        touched = event.body["items"] if event.kind == "enqueued" else [event.item] if event.item else []
+        found = []
+        for item in touched:
+            decision, before = _decided(self._state, item, event.at_us), self.standing.get(item)
+            if decision is None or (decision.label is None if before is None else _said(decision) == _said(before)):
+                continue
+            self.standing[item] = decision
+            found.append(decision)
+        return found
 
 
 def label_facts(book: Book, method: str = "dawid-skene") -> list[Decision]:
@@ -35,28 +65,13 @@ def label_facts(book: Book, method: str = "dawid-skene") -> list[Decision]:
     list of Decision
         ``decided_us`` is the event time, and the known time too.
     """
-    found: list[Decision] = []
-    now: dict[str, Decision] = {}
+    deciding = Deciding()
     with book.lock:
-        state = State()
-        for event, key in book.log.events():
-            state.apply(event, key)
-            touched = event.body["items"] if event.kind == "enqueued" else [event.item] if event.item else []
-            if event.kind in ("shown", "item"):
-                continue
-            for item in touched:
-                decision = _decided(state, item, event.at_us)
-                before = now.get(item)
-                if decision is None or (before is not None and _said(decision) == _said(before)):
-                    continue
-                if before is None and decision.label is None:
-                    continue
-                now[item] = decision
-                found.append(decision)
+        found = [one for event, key in book.log.events() for one in deciding.take(event, key)]
         chosen = labels(book, method, unfinished=False)
     for one in chosen:
         if one.how not in ("adjudicated", "gold", "majority"):
-            before = now.get(one.item)
+            before = deciding.standing.get(one.item)
             at = one.decided_us if before is None else max(one.decided_us, before.decided_us + 1)
             found.append(replace(one, decided_us=at))
     return sorted(found, key=lambda one: (one.decided_us, one.item))
@@ -67,7 +82,7 @@ def write_facts(book: Book, path: Path, method: str) -> int:
 
     A label is ready for ``hc.Table(name, hc.files(path), key="item", event_time="decided_at", known="event")``.
     """
-    rows = [_row(one) for one in label_facts(book, method)]
+    rows = [fact_row(one) for one in label_facts(book, method)]
     ending = path.suffix.lower()
     if ending == ".parquet":
         replace_file(path, _parquet(rows))
@@ -103,7 +118,8 @@ def _said(decision: Decision) -> tuple[Any, ...]:
     )  # fmt: skip
 
 
-def _row(one: Decision) -> dict[str, Any]:
+def fact_row(one: Decision) -> dict[str, Any]:
+    """A label under the names of :data:`FACT_COLUMNS`, its moment in microseconds."""
     return {
         "item": one.item,
         "label": one.label,

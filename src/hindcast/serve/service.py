@@ -27,6 +27,7 @@ from hindcast.journal import Home, Journal, Lock
 from hindcast.registry import Roles
 from hindcast.serve.ask import Ask
 from hindcast.serve.drain import Drain, Drainage
+from hindcast.serve.feeds import Feed, fetch
 from hindcast.serve.intake import Intake
 from hindcast.serve.landing import Receipt
 from hindcast.serve.line import Line
@@ -72,6 +73,7 @@ class Service:
         system: str,
         unit: str | None,
         settings: Settings,
+        feeds: Sequence[Feed],
     ) -> None:
         self.system, self.target, self.unit = system, drain.target, unit
         self.clock, self.predictor, self.settings = clock, predictor, settings
@@ -96,6 +98,7 @@ class Service:
             tables=drain.tables, kinds=kinds, next_seq=next_seq, pushes=found.pushes, online=online, line=self._line,
             writer=self._writer, drainage=self._drainage, clock=clock, telemetry=self.telemetry,
         )  # fmt: skip
+        self._feeds = feeds
         self._flying: dict[str, asyncio.Future[Any]] = {}
         self._shadows: deque[tuple[str, PredictionRecord]] = deque()
         self._serving = 0
@@ -120,6 +123,7 @@ class Service:
         functions: Mapping[str, Callable[..., Any]] | None = None,
         unit: str | None = None,
         settings: Settings | None = None,
+        feeds: Sequence[Feed] = (),
     ) -> Service:
         """Take over a home: its lock, its journal, its state. Slow (it folds all facts); run it in a thread.
 
@@ -143,6 +147,8 @@ class Service:
             The functions the system declares, for stored rules.
         unit : str, optional
             The request's column by which a canary is drawn; by default each request id.
+        feeds : sequence of Feed, optional
+            Asked for news as often as the ledger is.
 
         Raises
         ------
@@ -177,7 +183,7 @@ class Service:
             return Service(
                 lock=lock, drain=drain, online=online, next_seq=next_seq, kinds=table_kinds(named, drain, found),
                 predictor=predictor, registry=registry, clock=clock, found=found, system=system, unit=unit,
-                settings=settings,
+                settings=settings, feeds=feeds,
             )  # fmt: skip
         except BaseException:
             if journal is not None:
@@ -195,6 +201,8 @@ class Service:
             asyncio.create_task(self._often(self._poll_now, self.settings.poll_s, self.refresh)),
             asyncio.create_task(self._often(self._drain_now, self.settings.drain_every_s, self._drain_quietly)),
         ]
+        if self._feeds:
+            self._tasks.append(asyncio.create_task(self._often(asyncio.Event(), self.settings.poll_s, self.fetch)))
 
     @property
     def running(self) -> bool:
@@ -287,6 +295,10 @@ class Service:
             return await self._intake.push(table, rows, key=key, arrival=arrival, quarantine=quarantine)
         finally:
             self._serving -= 1
+
+    async def fetch(self) -> None:
+        """Take in what the feeds have now."""
+        await fetch(self, self._feeds)
 
     # ---- requests ---------------------------------------------------------------------------------------
 
