@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hindcast.weak.em import Estimate, Expected, expect
-from hindcast.weak.grouping import FEW_CLASSES, groups_of
+from hindcast.weak.grouping import FEW_CLASSES, codes_for, groups_of
 from hindcast.weak.tables import Shape
 
 
@@ -64,12 +64,16 @@ def test_a_pass_in_codes_is_a_pass_vote_by_vote(
         np.testing.assert_allclose(out, probability, atol=1e-9)
 
 
-@given(st.integers(2, FEW_CLASSES), st.lists(st.integers(-1, 30), min_size=1, max_size=30))
-def test_groups_hold_every_function_with_the_one_it_leans_on(classes: int, wished: list[int]) -> None:
+@given(
+    st.integers(2, FEW_CLASSES),
+    st.lists(st.integers(-1, 30), min_size=1, max_size=30),
+    st.sampled_from([0, 10_000, 10**6]),
+)
+def test_groups_hold_every_function_with_the_one_it_leans_on(classes: int, wished: list[int], rows: int) -> None:
     parent = tuple(p if p < j else -1 for j, p in enumerate(wished))
-    plan = groups_of(classes, parent)
+    plan = groups_of(classes, parent, codes_for(rows))
     for j, (group, own, other) in enumerate(plan.where.tolist()):
         digits = plan.digits[group].tolist()
         assert own == (classes + 1) ** digits.index(j)
         assert parent[j] < 0 or other == (classes + 1) ** digits.index(parent[j])
-    assert plan.size.max() <= 512
+    assert plan.size.max() <= codes_for(rows)

@@ -125,11 +125,19 @@ def settle(
     n, k = len(votes), shape.classes
     looking: dict[str, Any] = {name: options[name] for name in ("known", "threads") if name in options}
     rough = {**options, "tolerance": 10 * options["tolerance"], "steps": 30}
+    few, rough_few = votes, rough
+    if n >= _MANY:
+        few = np.asfortranarray(votes[::4])
+        rough_few = {**rough, "known": rough["known"][::4]} if "known" in rough else rough
 
-    def fitted(candidate: Shape, start: Estimate | None = None, **how: Any) -> Estimate:
+    def sketched(candidate: Shape) -> Estimate:
+        """First steps: they need few rows."""
         pseudo = prior_of(candidate, rate, np.full(k, 1 / k), _PSEUDO, _ACCURACY)
-        begin = started(candidate, joint, rate, balance) if start is None else start
-        return maximise_until(votes, begin, pseudo, **how)
+        return maximise_until(few, started(candidate, joint, rate, balance), pseudo, **rough_few)
+
+    def fitted(candidate: Shape, **how: Any) -> Estimate:
+        pseudo = prior_of(candidate, rate, np.full(k, 1 / k), _PSEUDO, _ACCURACY)
+        return maximise_until(votes, sketched(candidate), pseudo, **how)
 
     def worth(estimate: Estimate) -> float:
         return float(estimate.objective[-1] - price(estimate, n))
@@ -140,20 +148,15 @@ def settle(
         found = expect(votes, estimate, **looking)
         other = supported(found, estimate.shape, silence=explained)
         pseudo = prior_of(other, rate, np.full(k, 1 / k), _PSEUDO, _ACCURACY)
-        return fitted(other, Estimate(other, likeliest(found.counts, pseudo, other), estimate.balance), **options)
+        start = Estimate(other, likeliest(found.counts, pseudo, other), estimate.balance, rate=estimate.rate)
+        return maximise_until(votes, start, pseudo, **options)
 
     def unexplained(estimate: Estimate, joint: Floats) -> tuple[Floats, Bools]:
         root, tells = groups(estimate.shape.parent), shape.tells
         left = divergence(joint, marginals(estimate.tables, estimate.shape), estimate.balance, tells)
         return left, suspicious(left, freedom(tells, k), n) & (root[:, None] != root)
 
-    if n >= _MANY:  # the first steps need few rows
-        few = np.asfortranarray(votes[::4])
-        told = {**rough, "known": rough["known"][::4]} if "known" in rough else rough
-        pseudo = prior_of(shape, rate, np.full(k, 1 / k), _PSEUDO, _ACCURACY)
-        plain = maximise_until(few, started(shape, joint, rate, balance), pseudo, **told)
-    else:
-        plain = fitted(shape, **rough)
+    plain = sketched(shape)
     best = formed(plain)
     if not search or joint is None or not unexplained(best, joint)[1].any():
         return best

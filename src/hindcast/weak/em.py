@@ -12,13 +12,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hindcast.values import Floats, Ints
-from hindcast.weak.grouping import FEW_CLASSES, STEEP, groups_of
+from hindcast.weak.grouping import FEW_CLASSES, STEEP, codes_for, groups_of
 from hindcast.weak.tables import FLOOR, Shape, completed, gains, likeliest
 
 __all__ = ["Estimate", "Expected", "expect", "maximise_until"]
 
-STRIDE = 1 << 12
-"""Rows of a block: the same whatever runs them, so that sums are."""
+STRIDE, BLOCKS = 1 << 14, 64
+"""Rows of a block, at least, and how many blocks there are at most: the same whatever runs them, so that sums are."""
 
 _SHARED = 50_000_000
 """Additions below which a second thread costs more than it saves."""
@@ -39,6 +39,8 @@ class Estimate:
     objective : tuple of float
         Log likelihood plus log prior before each step; never falls.
     converged : bool
+    rate : float
+        The largest part of a step that the next one was; 0 where no two were taken.
     """
 
     shape: Shape
@@ -46,6 +48,7 @@ class Estimate:
     balance: Floats
     objective: tuple[float, ...] = ()
     converged: bool = False
+    rate: float = 0.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,19 +86,20 @@ def expect(
     from hindcast.weak.kernels import fill, fold, sweep, sweep_groups
 
     shape, n = estimate.shape, len(votes)
+    stride = max(STRIDE, -(-n // BLOCKS))
     gain, start = gains(estimate.tables, estimate.balance, shape, silence=silence)
     base, k, parent = shape.base, shape.classes, shape.parent
     kept = np.empty((0, k)) if out is None else out
     most = np.abs(gain).max(axis=(1, 2), initial=0.0)
     grouped = k <= FEW_CLASSES and len(parent) > 0 and most.max() < STEEP
     if grouped:
-        plan = groups_of(k, tuple(parent.tolist()))
+        plan = groups_of(k, tuple(parent.tolist()), *([codes_for(n)] if counted else []))
         rescaled = plan.rescaled(most, shape)
         factors = np.empty((len(plan.size), k, int(plan.size.max())))
         fill(plan.where, parent, base, plan.size, gain, factors)
 
     def block(first: int) -> tuple[Floats, Floats, float]:
-        mass, last = np.zeros(k), min(first + STRIDE, n)
+        mass, last = np.zeros(k), min(first + stride, n)
         if grouped:
             counts = np.zeros_like(factors) if counted else factors[:0]
             found = sweep_groups(votes, first, last, known, plan.digits, rescaled, factors, start, counts, mass, kept)
@@ -104,7 +108,7 @@ def expect(
             found = sweep(votes, first, last, known, parent, base, gain, start, counts, mass, kept)
         return counts, mass, found
 
-    firsts = range(0, n, STRIDE)
+    firsts = range(0, n, stride)
     worth_it = n * len(parent) * k >= _SHARED
     workers = threads or (min(len(firsts), os.cpu_count() or 1) if worth_it else 1)
     whole = np.zeros_like(factors if counted else factors[:0]) if grouped else np.zeros_like(gain)
@@ -138,27 +142,61 @@ def maximise_until(
     threads: int | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> Estimate:
-    """Steps of EM to the tables and balance of highest posterior, until no probability moves by `tolerance`."""
-    history: list[float] = list(estimate.objective)
-    converged = False
-    k = estimate.shape.classes
+    """Steps of EM to the tables and balance of highest posterior, until no probability moves by `tolerance`.
+
+    After every two steps a leap is tried along where they lead, and taken back where the objective falls (SQUAREM:
+    Varadhan and Roland, "Simple and Globally Convergent Methods for Accelerating the Convergence of Any EM Algorithm",
+    Scandinavian Journal of Statistics 35, 2008). Where steps shrink so fast that all that are left together would not
+    move by `tolerance`, they are not taken.
+    """
+    history: list[float] = []
+    shape, rate, converged = estimate.shape, estimate.rate, False
+    here, landed = (estimate.tables, estimate.balance), None
+    path = [here]
     for step in range(steps):
-        found = expect(votes, estimate, known=known, threads=threads)
-        prior = float((pseudo * np.log(estimate.tables)).sum() + _log_floor(estimate.tables))
-        prior += float(np.log(estimate.balance).sum()) if learn_balance else 0.0
-        history.append(found.log_likelihood + prior)
-        tables = likeliest(found.counts, pseudo, estimate.shape)
-        balance = (found.mass + 1) / (found.mass.sum() + k) if learn_balance else estimate.balance
-        moved = max(np.abs(tables - estimate.tables).max(initial=0.0), np.abs(balance - estimate.balance).max())
-        estimate = Estimate(estimate.shape, tables, balance, tuple(history))
+        found = expect(votes, Estimate(shape, *here), known=known, threads=threads)
+        prior = float((pseudo * np.log(here[0])).sum() + FLOOR * np.log(here[0]).sum())
+        prior += float(np.log(here[1]).sum()) if learn_balance else 0.0
         if progress is not None:
             progress(step + 1, steps)
-        if moved < tolerance:
+        if landed is not None and found.log_likelihood + prior < history[-1]:
+            here, landed = landed, None
+            path = [here]
+            continue
+        history.append(found.log_likelihood + prior)
+        tables = likeliest(found.counts, pseudo, shape)
+        balance = (found.mass + 1) / (found.mass.sum() + shape.classes) if learn_balance else here[1]
+        moved = _farthest(here, (tables, balance))
+        if len(path) > 1:
+            rate = max(rate, moved / max(_farthest(*path), 1e-300))
+        here, landed = (tables, balance), None
+        path.append(here)
+        if moved < tolerance or 0 < moved * rate < tolerance * (1 - rate):
             converged = True
             break
-    return Estimate(estimate.shape, estimate.tables, estimate.balance, tuple(history), converged)
+        if len(path) == 3:
+            here, landed = _leap(*path), here
+            path = [here]
+    tables, balance = here if landed is None else landed
+    return Estimate(shape, tables, balance, tuple(history), converged, rate)
 
 
-def _log_floor(tables: Floats) -> float:
-    """The part of the log prior that keeps every vote possible."""
-    return float(FLOOR * np.log(tables).sum())
+def _farthest(one: tuple[Floats, Floats], other: tuple[Floats, Floats]) -> float:
+    return float(max(np.abs(a - b).max(initial=0.0) for a, b in zip(one, other, strict=True)))
+
+
+def _leap(
+    first: tuple[Floats, Floats], second: tuple[Floats, Floats], third: tuple[Floats, Floats]
+) -> tuple[Floats, Floats]:
+    """Where two steps of EM lead, as far as no probability loses more than half of what it has left."""
+    steps = [b - a for a, b in zip(first, second, strict=True)]
+    bends = [c - b - step for b, c, step in zip(second, third, steps, strict=True)]
+    length = np.sqrt(sum(float((x**2).sum()) for x in steps))
+    far = max(length / max(np.sqrt(sum(float((x**2).sum()) for x in bends)), 1e-300), 1.0)
+    found = []
+    for start, end, step, bend in zip(first, third, steps, bends, strict=True):
+        beyond = start + 2 * far * step + far**2 * bend - end
+        with np.errstate(divide="ignore", invalid="ignore"):
+            room = np.where(beyond < 0, -0.5 * end / beyond, np.inf)
+        found.append(end + np.minimum(room.min(axis=tuple(range(1, room.ndim)), keepdims=True), 1.0) * beyond)
+    return found[0], found[1]

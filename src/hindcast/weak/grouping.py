@@ -10,12 +10,12 @@ import numpy as np
 from hindcast.values import Bools, Floats, Ints
 from hindcast.weak.tables import Shape
 
-__all__ = ["FEW_CLASSES", "STEEP", "Groups", "groups_of"]
+__all__ = ["FEW_CLASSES", "STEEP", "Groups", "codes_for", "groups_of"]
 
 FEW_CLASSES = 7
 """Beyond, votes are looked up one by one: groups would be of two, and silence could not be passed over."""
-_CODES = 512
-"""Codes of a group, at most: its factors for one class stay in the nearest cache."""
+_CODES, _MOST = 256, 1296
+"""Codes of a group, at most: by default, and where many rows make up for the work of a longer table."""
 STEEP = 50.0
 """Nats beyond which a single vote is weighed by logarithms, as no table learnt from rows asks for."""
 _RANGE = 500.0
@@ -54,17 +54,27 @@ class Groups:
         return found
 
 
+def codes_for(rows: int) -> int:
+    """How many codes a group may have where so many rows are counted by code: a table is as long as it earns."""
+    return min(max(rows // 64, 64), _MOST)
+
+
 @lru_cache(maxsize=256)
-def groups_of(classes: int, parent: tuple[int, ...]) -> Groups:
+def groups_of(classes: int, parent: tuple[int, ...], codes: int = _CODES) -> Groups:
     """Groups of functions, each with room for the votes of those they lean on, of few enough codes."""
     kinds = classes + 1
+    digits_each = 2
+    while kinds ** (digits_each + 1) <= codes:
+        digits_each += 1
+    spread = -(-len(parent) // max(-(-len(parent) // digits_each), 1))
+    most = max(kinds**2, kinds**spread)  # as many groups as before, all of much the same size
     groups: list[list[int]] = []
     where = np.ones((len(parent), 3), dtype=np.int64)
     for j in sorted(range(len(parent)), key=lambda j: (j if parent[j] < 0 else parent[j], parent[j] >= 0, j)):
         heard = [j] if parent[j] < 0 else [parent[j], j]
         digits = groups[-1] if groups else []
         missing = [i for i in heard if i not in digits]
-        if not groups or kinds ** (len(digits) + len(missing)) > _CODES:
+        if not groups or kinds ** (len(digits) + len(missing)) > most:
             groups.append([])
             digits, missing = groups[-1], heard
         digits.extend(missing)

@@ -12,7 +12,7 @@ import numpy as np
 
 from hindcast.weak.compiled import compiled, reordered
 
-__all__ = ["fill", "fold", "sweep", "sweep_groups"]
+__all__ = ["fill", "fold", "meet", "sweep", "sweep_groups"]
 
 BLOCK = 1024
 FEW = 512
@@ -121,30 +121,40 @@ def fill(where: Any, parent: Any, base: Any, size: Any, gain: Any, tables: Any) 
     `where` says of each function its group, and by what its own digit and its parent's are multiplied in a code.
     """
     tables[:] = 1.0
-    kinds = np.uint32(gain.shape[1])
-    classes = gain.shape[2]
+    kinds, classes = gain.shape[1], gain.shape[2]
     factor = np.exp(gain)
     for j in range(len(parent)):
-        g, own, other, b = where[j, 0], np.uint32(where[j, 1]), np.uint32(where[j, 2]), base[j]
-        for code in range(size[g]):
-            v = (np.uint32(code) // own) % kinds
-            s = b + (np.uint32(code) // other) % kinds if parent[j] >= 0 else b
-            for k in range(classes):
-                tables[g, k, code] *= factor[s, v, k]
+        g, own, other, b = where[j, 0], where[j, 1], where[j, 2], base[j]
+        for k in range(classes):
+            row = tables[g, k]
+            for high in range(0, size[g], own * kinds):
+                for v in range(kinds):
+                    first = high + v * own
+                    if parent[j] < 0:
+                        for code in range(first, first + own):
+                            row[code] *= factor[b, v, k]
+                    else:
+                        for code in range(first, first + own):
+                            row[code] *= factor[b + (code // other) % kinds, v, k]
 
 
 @compiled
 def fold(where: Any, parent: Any, base: Any, size: Any, coded: Any, counts: Any) -> None:
     """Add counts by code, (groups, K, codes), to those by vote, of the shape of log gains; undoes :func:`fill`."""
-    kinds = np.uint32(counts.shape[1])
-    classes = counts.shape[2]
+    kinds, classes = counts.shape[1], counts.shape[2]
     for j in range(len(parent)):
-        g, own, other, b = where[j, 0], np.uint32(where[j, 1]), np.uint32(where[j, 2]), base[j]
-        for code in range(size[g]):
-            v = (np.uint32(code) // own) % kinds
-            s = b + (np.uint32(code) // other) % kinds if parent[j] >= 0 else b
-            for k in range(classes):
-                counts[s, v, k] += coded[g, k, code]
+        g, own, other, b = where[j, 0], where[j, 1], where[j, 2], base[j]
+        for k in range(classes):
+            row = coded[g, k]
+            for high in range(0, size[g], own * kinds):
+                for v in range(kinds):
+                    first = high + v * own
+                    if parent[j] < 0:
+                        for code in range(first, first + own):
+                            counts[b, v, k] += row[code]
+                    else:
+                        for code in range(first, first + own):
+                            counts[b + (code // other) % kinds, v, k] += row[code]
 
 
 @reordered
@@ -183,15 +193,16 @@ def sweep_groups(
             for i in range(rows):
                 odds[k, i] = even
         for g in range(groups):
+            code, step = codes[g], np.uint16(1)
             for i in range(rows):
-                codes[g, i] = 0
-            step = 1
+                code[i] = 0
             for d in range(digits.shape[1]):
                 j = digits[g, d]
                 if j >= 0:
+                    column = votes[begin : begin + rows, j]
                     for i in range(rows):
-                        codes[g, i] += np.uint16((votes[begin + i, j] + 1) * step)
-                    step *= kinds
+                        code[i] += np.uint16(np.int16(column[i]) + 1) * step
+                    step *= np.uint16(kinds)
             if rescaled[g]:
                 for i in range(rows):
                     best = odds[0, i]
@@ -201,8 +212,9 @@ def sweep_groups(
                         odds[k, i] /= best
                     total += np.log(best)
             for k in range(classes):
+                factor, own = tables[g, k], odds[k]
                 for i in range(rows):
-                    odds[k, i] *= tables[g, k, codes[g, i]]
+                    own[i] *= factor[code[i]]
         for i in range(rows):
             inverse[i] = 0.0
         for k in range(classes):
@@ -216,8 +228,14 @@ def sweep_groups(
                         odds[k, i] = 0.0
                     odds[known[begin + i], i] = 1.0
                     inverse[i] = 1.0
+        product = 1.0
         for i in range(rows):
-            total += np.log(inverse[i])
+            product *= inverse[i]
+            if product < 1e-80 or product > 1e80:
+                total += np.log(product)
+                product = 1.0
+        total += np.log(product)
+        for i in range(rows):
             inverse[i] = 1.0 / inverse[i]
         for k in range(classes):
             heavier = 0.0
@@ -227,16 +245,39 @@ def sweep_groups(
             mass[k] += heavier
         if counted:
             for g in range(groups):
-                for k in range(0, classes - 1, 2):
+                code = codes[g]
+                for k in range(0, classes - 1, 2):  # two at a time: each waits for its last sum
+                    one, other, to_one, to_other = odds[k], odds[k + 1], coded[g, k], coded[g, k + 1]
                     for i in range(rows):
-                        code = codes[g, i]
-                        coded[g, k, code] += odds[k, i]
-                        coded[g, k + 1, code] += odds[k + 1, i]
+                        to_one[code[i]] += one[i]
+                        to_other[code[i]] += other[i]
                 if classes % 2:
+                    one, to_one = odds[classes - 1], coded[g, classes - 1]
                     for i in range(rows):
-                        coded[g, classes - 1, codes[g, i]] += odds[classes - 1, i]
+                        to_one[code[i]] += one[i]
         if out.shape[0]:
             for i in range(rows):
                 for k in range(classes):
                     out[begin + i, k] = odds[k, i]
     return total
+
+
+@compiled
+def meet(words: Any, counts: Any) -> None:
+    """Add to `counts` (m, m), above the diagonal and on it, how many bits each pair of rows of `words` shares.
+
+    Bits of a word are added in twos, fours and eights, which a compiler knows for a count of bits.
+    """
+    twos, fours = np.uint64(0x5555555555555555), np.uint64(0x3333333333333333)
+    eights, ones = np.uint64(0x0F0F0F0F0F0F0F0F), np.uint64(0x0101010101010101)
+    for i in range(len(words)):
+        one = words[i]
+        for j in range(i, len(words)):
+            other, total = words[j], np.uint64(0)
+            for w in range(words.shape[1]):
+                bits = one[w] & other[w]
+                bits -= (bits >> np.uint64(1)) & twos
+                bits = (bits & fours) + ((bits >> np.uint64(2)) & fours)
+                bits = (bits + (bits >> np.uint64(4))) & eights
+                total += (bits * ones) >> np.uint64(56)
+            counts[i, j] += np.int64(total)

@@ -140,13 +140,14 @@ class LabelModel:
         known = known_of(truth, len(matrix), self.classes)
         given = balance_of(self.given_balance, len(self.classes))
         names = getattr(votes, "functions", None) or tuple(f"function {j}" for j in range(matrix.shape[1]))
-        self._voted = _voted(matrix, known, len(self.classes))
+        rate = vote_rates(matrix, len(self.classes))
+        self._voted = _voted(rate, known)
         if self._voted is not None:
-            matrix, known = self._told(matrix), self._told(known)
+            matrix, known, rate = self._told(matrix), self._told(known), rate[:, self._voted]
             given = None if given is None else given[self._voted] / given[self._voted].sum()
         self._learnt = learn(
             matrix,
-            len(self.classes) if self._voted is None else len(self._voted),
+            rate,
             known,
             given,
             dependence=self.dependence,
@@ -291,13 +292,10 @@ class LabelModel:
         return advise(self, matrix, known)
 
 
-def _voted(matrix: NDArray[Any], known: Ints, classes: int) -> Ints | None:
+def _voted(rate: Floats, known: Ints) -> Ints | None:
     """The classes that somebody votes for, or that are known of a row, where two or more but not all are; else None.
 
     A class of which nothing is ever said is not learnt: EM would find something else to call by its name.
     """
-    if classes < 3:
-        return None
-    seen = np.flatnonzero(vote_rates(matrix, classes).sum(axis=0) > 0)
-    found = np.union1d(seen, known[known >= 0])
-    return found.astype(np.int64) if 2 <= len(found) < classes else None
+    found = np.union1d(np.flatnonzero(rate.sum(axis=0) > 0), known[known >= 0])
+    return found.astype(np.int64) if 2 <= len(found) < rate.shape[1] else None

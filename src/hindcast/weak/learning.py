@@ -11,7 +11,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hindcast.values import Bools, Floats, Ints
-from hindcast.weak.ballots import vote_rates
 from hindcast.weak.dependencies import UNEXPLAINED, leaning, misfit, prior_of, settle
 from hindcast.weak.em import Estimate, expect, maximise_until
 from hindcast.weak.moments import joint_counts
@@ -64,7 +63,7 @@ class Learnt:
 
 def learn(
     votes: NDArray[Any],
-    classes: int,
+    rate: Floats,
     known: Ints,
     given: Floats | None,
     *,
@@ -76,9 +75,11 @@ def learn(
     names: tuple[str, ...],
     progress: Callable[[int, int], None] | None,
 ) -> Learnt:
-    """Learn from `votes`, (n, m), and `known` classes, (n,) or empty; see :class:`hindcast.weak.LabelModel`."""
-    n, m = votes.shape
-    rate = vote_rates(votes, classes)
+    """Learn from `votes`, (n, m), and `known` classes, (n,) or empty; see :class:`hindcast.weak.LabelModel`.
+
+    `rate`, (m, K), is how often each function votes for each class.
+    """
+    (n, m), classes = votes.shape, rate.shape[1]
     kept, place = _distinct(votes, rate)
     notes = [f"{names[j]} always votes like {names[kept[place[j]]]}: they count once" for j in _copies(kept, m)]
     mute = [names[j] for j in range(m) if rate[j].sum() == 0]
@@ -118,8 +119,7 @@ def learn(
             f"{reason}: functions that vote for one class only are held near the vote"
             + (", and the balance is taken to be even" if given is None else "")
         )
-    start = Estimate(estimate.shape, estimate.tables, estimate.balance)
-    estimate = maximise_until(used, start, pseudo, known=known, steps=steps, progress=progress, **options)
+    estimate = maximise_until(used, estimate, pseudo, known=known, steps=steps, progress=progress, **options)
     notes += [] if estimate.converged else [f"EM had not converged after {steps} steps"]
     notes += [f"{names[kept[j]]} leans on {names[kept[p]]}" for j, p in leaning(estimate)]
     return Learnt(estimate, kept, place, rate, unexplained, not near, tuple(notes))

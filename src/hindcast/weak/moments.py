@@ -17,15 +17,13 @@ _ROWS = 1 << 14
 
 def joint_counts(votes: NDArray[Any], classes: int) -> Floats:
     """How often functions vote each pair of ways, (m, K + 1, m, K + 1), silence first. O(n (m K)^2) bits, blocked."""
+    from hindcast.weak.kernels import meet
+
     n, m = votes.shape
     width = m * classes
     inner = np.zeros((width, width), dtype=np.int64)
     for first in range(0, n, _ROWS):
-        words = _bits(votes[first : first + _ROWS], classes)
-        used = np.flatnonzero(words.any(axis=1))
-        words = words[used]
-        for i, column in enumerate(used.tolist()):
-            inner[column, used[i:]] += np.bitwise_count(words[i] & words[i:]).sum(axis=1, dtype=np.int64)
+        meet(_bits(votes[first : first + _ROWS], classes), inner)
     inner = np.maximum(inner, inner.T)
     joint = np.zeros((m, classes + 1, m, classes + 1))
     joint[:, 1:, :, 1:] = inner.reshape(m, classes, m, classes)
@@ -92,10 +90,13 @@ def accuracies_of_pairs(joint: Floats, apart: Bools, start: float = 0.75) -> Flo
     np.fill_diagonal(weight, 0.0)
     skill = np.full(m, skill0)
     for _ in range(30):
+        before = skill
         gap = product - np.outer(skill, skill)
         trust = weight / (1 + (gap / 0.1) ** 2)
         top = (trust * product) @ skill + 5 * skill0
         skill = 0.5 * skill + 0.5 * np.clip(top / (trust @ skill**2 + 5), 0.0, 0.98)
+        if np.abs(skill - before).max(initial=0.0) < 1e-3:  # it is where EM sets out, no more
+            break
     accuracy: Floats = (1 + (k - 1) * skill) / k
     return accuracy
 
