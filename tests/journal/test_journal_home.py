@@ -98,5 +98,5 @@ def test_the_rooms_of_the_server_import_nothing_heavy():
         "hindcast.registry.Ledger('sqlite://')\n"
         "assert not heavy & set(sys.modules), heavy & set(sys.modules)\n"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=False, timeout=30)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=False, timeout=120)
     assert done.returncode == 0, done.stderr.decode()

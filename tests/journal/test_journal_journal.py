@@ -77,7 +77,7 @@ def test_nothing_is_acknowledged_before_it_is_synced(tmp_path, monkeypatch):
         assert journal.last == 0
         assert positions(journal) == []
         allowed.set()
-        assert answer.result(timeout=5) == 1
+        assert answer.result(timeout=60) == 1
 
 
 def test_a_new_segment_is_synced_with_its_folder_before_anything_in_it_is_acknowledged(tmp_path, monkeypatch):
@@ -240,7 +240,7 @@ def test_a_fault_of_the_writer_is_told_to_everyone_who_waits(tmp_path, monkeypat
     with Journal(tmp_path) as journal:
         monkeypatch.setattr(module, "encode_frame", fault)
         with pytest.raises(StateError, match="a bug"):
-            journal.append("fact", b"x").result(timeout=5)
+            journal.append("fact", b"x").result(timeout=60)
         with pytest.raises(StateError, match="a bug"):
             journal.append("fact", b"x")
 
@@ -290,7 +290,7 @@ def test_a_callback_may_append_and_close(tmp_path):
             closed.set()
 
     journal.append("fact", b"x").add_done_callback(again)
-    assert closed.wait(5)
+    assert closed.wait(60)
     journal.close()
     with Journal(tmp_path) as journal:
         assert positions(journal) == [1, 2, 3, 4, 5]
@@ -301,7 +301,7 @@ def test_a_withdrawn_append_is_not_written(tmp_path, monkeypatch):
     monkeypatch.setattr(module, "sync", lambda fd: (entered.set(), allowed.wait(), real(fd)))
     with Journal(tmp_path) as journal:
         first = journal.append("fact", b"first")
-        assert entered.wait(5)
+        assert entered.wait(60)
         withdrawn, kept = journal.append("fact", b"withdrawn"), journal.append("fact", b"kept")
         assert withdrawn.cancel()
         allowed.set()
@@ -328,7 +328,7 @@ def test_a_fork_cannot_append_and_its_parent_goes_on(tmp_path):
     import subprocess
     import sys
 
-    subprocess.run([sys.executable, "-c", code, str(tmp_path)], check=True, timeout=30)
+    subprocess.run([sys.executable, "-c", code, str(tmp_path)], check=True, timeout=120)
     with Journal(tmp_path) as journal:
         assert [entry.body for entry in journal.entries()] == [b"parent"]
 
@@ -339,13 +339,13 @@ def test_appenders_wait_while_too_much_is_on_its_way(tmp_path, monkeypatch):
     monkeypatch.setattr(module, "sync", lambda fd: (entered.set(), allowed.wait(), real(fd)))
     with Journal(tmp_path) as journal, ThreadPoolExecutor(1) as pool:
         journal.append("fact", b"first")
-        assert entered.wait(5)
+        assert entered.wait(60)
         waiting = [journal.append("fact", bytes(600)) for _ in range(2)]
         blocked = pool.submit(journal.append, "fact", b"one too many")
         assert not wait([blocked], timeout=0.05).done
         allowed.set()
-        assert [answer.result(5) for answer in waiting] == [2, 3]
-        assert blocked.result(5).result(5) == 4
+        assert [answer.result(60) for answer in waiting] == [2, 3]
+        assert blocked.result(60).result(60) == 4
 
 
 @pytest.mark.parametrize("wrong", [{"segment_bytes": 0}, {"remember": -1}])

@@ -76,7 +76,7 @@ journal.close()
 
 
 def test_what_the_kernel_has_no_room_for_is_refused_and_the_rest_kept(tmp_path):
-    done = subprocess.run([sys.executable, "-c", FULL, str(tmp_path)], capture_output=True, check=True, timeout=30)
+    done = subprocess.run([sys.executable, "-c", FULL, str(tmp_path)], capture_output=True, check=True, timeout=120)
     lines = done.stdout.decode().splitlines()
     refused = [int(line.split()[1]) for line in lines if line.startswith("refused")]
     assert len(refused) == 1

@@ -378,7 +378,7 @@ def test_a_killed_writer_leaves_whole_entries_and_the_others_in_peace(tmp_path):
             os.kill(victim.pid, signal.SIGKILL)
             found += victim.stdout.readlines()
             told.append([text.decode() for text in found if text.endswith(b"\n")])
-            other.communicate(timeout=60)
+            other.communicate(timeout=240)
             assert other.returncode == 0
     with Ledger(path) as ledger:
         entries = ledger.entries()
@@ -405,4 +405,4 @@ def test_a_fork_opens_connections_of_its_own(tmp_path):
         "assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 7\n"
         "assert run(2) == 3\n"
     )
-    subprocess.run([sys.executable, "-c", code, str(tmp_path / "ledger.db")], check=True, timeout=60)
+    subprocess.run([sys.executable, "-c", code, str(tmp_path / "ledger.db")], check=True, timeout=240)

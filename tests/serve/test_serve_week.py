@@ -45,7 +45,7 @@ def week(seed: int) -> list[tuple[int, str, dict]]:
 
 
 async def told(url: str, story: list[tuple[int, str, dict]], start: int) -> list[dict]:
-    async with httpx.AsyncClient(base_url=url, timeout=20) as client:
+    async with httpx.AsyncClient(base_url=url, timeout=120) as client:
         answers = []
         for number, (now, what, row) in enumerate(story, start):
             if what == "ask":

@@ -54,7 +54,7 @@ def test_another_process_with_another_hash_seed_draws_the_same():
         capture_output=True,
         text=True,
         check=True,
-        timeout=60,
+        timeout=240,
     )
     assert float(run.stdout) == share_of("N14228", "v2") == 0.3041497922311016
 

@@ -48,7 +48,7 @@ class Served:
 
     def stop(self, how: signal.Signals = signal.SIGTERM) -> int:
         os.kill(self.process.pid, how)
-        code = self.process.wait(20)
+        code = self.process.wait(120)
         assert self.process.stdout is not None
         self.process.stdout.close()
         return code
@@ -80,7 +80,7 @@ class Visitor:
     def open(self) -> None:
         """Open the link in a new page."""
         self.page = self.context.new_page()
-        self.page.set_default_timeout(8_000)
+        self.page.set_default_timeout(60_000)
         self.page.on("console", lambda message: self.heard.append(f"{message.type}: {message.text}"))
         self.page.on("pageerror", lambda error: self.heard.append(f"error: {error}"))
         self.page.on("request", lambda request: self.asked.append(request.url))
