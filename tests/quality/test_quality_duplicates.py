@@ -255,13 +255,13 @@ def test_signatures_agree_as_often_as_shingles_do(length):
     first = ["".join(draw.choice(list("abcdé漢"), length)) for _ in range(n)]
     second = [text[: length // 2] + "z" + text[length // 2 + 1 :] for text in first]
     texts = written.packed(first + second)
-    a, b = draw.integers(0, 1 << 31, m, dtype=np.uint32) * 2 + 1, draw.integers(0, 1 << 32, m, dtype=np.uint32)
+    factors = (draw.integers(0, 1 << 31, m, dtype=np.uint32) * 2 + 1).astype(np.uint32)
     keys, sketch = np.zeros((m, 2 * n), dtype=np.uint32), np.zeros((2 * n, -(-m // 64)), dtype=np.uint64)
-    signatures(texts.codes, texts.start, texts.stop, 3, False, a.astype(np.uint32), b, keys, sketch)
+    signatures(texts.codes, texts.start, texts.stop, 3, False, factors, keys, sketch)
     expected = np.array([jaccard(x, y, size=3) for x, y in zip(first, second, strict=True)])
     met = (keys[:, :n] == keys[:, n:]).mean(axis=0)
     error = np.sqrt((expected * (1 - expected)).sum() / m) / n
-    assert abs(met.mean() - expected.mean()) <= 6 * error + 1e-9  # the m functions are shared by all pairs
+    assert abs(met.mean() - expected.mean()) <= 6 * error + 1e-9  # the m factors are shared by all pairs
     bits = np.bitwise_count(sketch[:n] ^ sketch[n:]).sum(axis=1) / m  # a bit differs half as often
     assert abs(bits.mean() - (1 - expected.mean()) / 2) <= 6 * 0.5 / np.sqrt(m * n) + 1e-9
 

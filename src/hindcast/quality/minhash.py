@@ -166,12 +166,11 @@ def _join(
     bands, rows = shape
     m, n = bands * rows, len(texts)
     draw = np.random.default_rng([seed, 4131])
-    a = (draw.integers(0, 1 << 31, m, dtype=np.uint32) << np.uint32(1)) | np.uint32(1)
-    b = draw.integers(0, 1 << 32, m, dtype=np.uint32)
+    factors = (draw.integers(0, 1 << 31, m, dtype=np.uint32) << np.uint32(1)) | np.uint32(1)
     keys, sketch = np.empty((bands, n), dtype=np.uint32), np.empty((n, -(-m // 64)), dtype=np.uint64)
 
     def work(p: slice) -> None:
-        signatures(texts.codes, texts.start[p], texts.stop[p], size, words, a, b, keys[:, p], sketch[p])
+        signatures(texts.codes, texts.start[p], texts.stop[p], size, words, factors, keys[:, p], sketch[p])
 
     in_blocks(work, n, threads)
     compared = 0
