@@ -22,7 +22,7 @@ MEMORY = "4GiB"
 
 
 def hindcast(place: Path) -> Work:
-    from hindcast.features.bulk import answer_files
+    from hindcast.bulk import answer_files
 
     _, plan = windows.declared()
     folder = Path(mkdtemp(prefix="hindcast-bench-curve-"))

@@ -89,8 +89,8 @@ def hindcast(place: Path) -> Work:
 
 def stored(place: Path, store: Any) -> Work:
     """hindcast reading what a writer has committed to a store."""
-    from hindcast.features.shared import FeatureWriter
-    from hindcast.features.stored import StoredFeatures
+    from hindcast.stores.reader import StoredFeatures
+    from hindcast.stores.writer import FeatureWriter
 
     plan, facts = declared(place)
     with FeatureWriter(plan, store) as writer:

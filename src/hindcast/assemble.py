@@ -23,8 +23,8 @@ from hindcast.values import NEVER, from_local, iso, moment_us
 from hindcast.verdicts import Verdict
 
 if TYPE_CHECKING:
-    from hindcast.features.backfill import BackfillReport
-    from hindcast.features.catalogue import Catalogue
+    from hindcast.backfill import BackfillReport
+    from hindcast.catalogue import Catalogue
     from hindcast.loop.hand_labels import LabelFeed
 
 __all__ = ["Assembly", "open_system"]
@@ -487,7 +487,7 @@ class Assembly:
         ]
 
     def catalogue(self, *, statistics: bool = True, costs: bool = False, progress: Progress | None = None) -> Catalogue:
-        """Every feature with its meaning, version, origin and users; see :mod:`hindcast.features.catalogue`.
+        """Every feature with its meaning, version, origin and users; see :mod:`hindcast.catalogue.catalogue`.
 
         Parameters
         ----------

@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 import pytest
 
+from hindcast.catalogue import Catalogue, Cost, ModelUse, catalogue
 from hindcast.cli.features import _age
 from hindcast.cli.main import main
 from hindcast.columns import Frame
 from hindcast.facts import Table
 from hindcast.features import FeaturePlan, request, window
-from hindcast.features.catalogue import Catalogue, Cost, ModelUse, catalogue
 from hindcast.values import HOUR_US
 
 STOPS = Table("stops", event_time="at", known="event")

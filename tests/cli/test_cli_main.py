@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
+from hindcast.backfill import BackfillReport, Reason
 from hindcast.cli.main import commands, main
 from hindcast.clock import ReplayClock, SystemClock
 from hindcast.errors import ConfigError
-from hindcast.features.backfill import BackfillReport, Reason
 from hindcast.registry import Ledger
 from hindcast.verdicts import Verdict
 

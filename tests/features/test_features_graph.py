@@ -9,13 +9,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from hindcast.catalogue import catalogue
+from hindcast.catalogue.ages import aged, ages
 from hindcast.columns import Column, Frame
 from hindcast.errors import ConfigError
 from hindcast.facts import Facts, Table
 from hindcast.features import last_full, latest, session
-from hindcast.features.ages import aged, ages
 from hindcast.features.batch import answer
-from hindcast.features.catalogue import catalogue
 from hindcast.features.definitions import enrich, window
 from hindcast.features.graph import SharedNeighbours, degree, neighbours_mean, shared_neighbours
 from hindcast.features.meaning import changes, meanings

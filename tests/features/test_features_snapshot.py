@@ -15,10 +15,10 @@ from hindcast.columns import Column
 from hindcast.errors import ConfigError, StateError
 from hindcast.facts import Facts, Table
 from hindcast.features.dump import dump_online, load_online
-from hindcast.features.index import Index
 from hindcast.features.plan import FeaturePlan
 from hindcast.features.snapshot import Snapshots
 from hindcast.features.stream import FeatureStream
+from hindcast.fold.index import Index
 from hindcast.testing import episodes
 from hindcast.testing.laws import same_values
 

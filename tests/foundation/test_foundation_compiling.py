@@ -14,11 +14,11 @@ from hindcast.compiling import cache_folder
 SOURCE = Path(hindcast.__file__).parent
 COMPILES = """
 import numpy as np
-from hindcast.features.exact import pair_add
+from hindcast.fold.exact import pair_add
 from pathlib import Path
-import hindcast.features
+import hindcast.fold
 from hindcast.compiling import cache_folder
-print(pair_add(1.0, 0.0, 2.0)[0], cache_folder(Path(hindcast.features.__file__).parent))
+print(pair_add(1.0, 0.0, 2.0)[0], cache_folder(Path(hindcast.fold.__file__).parent))
 """
 
 
@@ -41,7 +41,7 @@ def package(tmp_path):
 def test_another_source_is_another_folder(package, tmp_path):
     first = run(package)
     assert run(package) == first
-    with (package / "features" / "layout.py").open("a", encoding="utf-8") as file:
+    with (package / "fold" / "layout.py").open("a", encoding="utf-8") as file:
         file.write("# changed\n")
     second = run(package)
     assert second.split()[0] == first.split()[0] == "3.0"
@@ -53,9 +53,9 @@ def test_another_source_is_another_folder(package, tmp_path):
 @pytest.mark.slow
 def test_a_package_that_cannot_be_written_beside_no_home_still_compiles(package, tmp_path):
     if os.geteuid() == 0:  # root writes everywhere: a file in the way of the folder stands for a refusal
-        (package / "features" / "__pycache__").write_text("", encoding="utf-8")
+        (package / "fold" / "__pycache__").write_text("", encoding="utf-8")
     else:
-        (package / "features").chmod(0o500)
+        (package / "fold").chmod(0o500)
     (tmp_path / "temporary").mkdir()
     (tmp_path / "no home").write_text("", encoding="utf-8")
     said = run(package, HOME=str(tmp_path / "no home"), TMPDIR=str(tmp_path / "temporary"))
@@ -64,4 +64,4 @@ def test_a_package_that_cannot_be_written_beside_no_home_still_compiles(package,
 
 def test_a_chosen_folder_is_used(monkeypatch, tmp_path):
     monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path))
-    assert cache_folder(SOURCE / "features").parent == tmp_path
+    assert cache_folder(SOURCE / "fold").parent == tmp_path

@@ -15,9 +15,9 @@ from time import sleep
 import pytest
 
 from hindcast.errors import ConfigError, StateError
-from hindcast.features.store import OnlineStore, StoreWriter
 from hindcast.stores.lmdb import LmdbStore
 from hindcast.stores.redis import RedisStore
+from hindcast.stores.store import OnlineStore, StoreWriter
 from redis_server import RedisServer
 
 OPEN = {

@@ -11,10 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hindcast.errors import ConfigError, StateError
-from hindcast.features.store import OnlineStore
 from hindcast.stores.lmdb import LmdbStore
 from hindcast.stores.memory import MemoryStore
 from hindcast.stores.redis import RedisStore
+from hindcast.stores.store import OnlineStore
 
 numbers = count()
 

@@ -9,7 +9,7 @@ from hindcast.cli.tables import Grid, print_grid
 from hindcast.web.words import span_text
 
 if TYPE_CHECKING:
-    from hindcast.features.catalogue import Catalogue, Dependents, Entry
+    from hindcast.catalogue import Catalogue, Dependents, Entry
 
 __all__ = ["print_dependents", "print_feature", "print_features"]
 

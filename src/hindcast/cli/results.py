@@ -11,7 +11,7 @@ from hindcast.cli.tables import Grid, print_grid
 from hindcast.web.words import figure, moment_text
 
 if TYPE_CHECKING:
-    from hindcast.features.backfill import BackfillReport
+    from hindcast.backfill import BackfillReport
     from hindcast.monitor import SkewReport
     from hindcast.registry import Entry
     from hindcast.verdicts import Verdict

@@ -1,9 +1,10 @@
 """Features: one meaning in training, streaming and serving.
 
 A feature is declared once (:mod:`~hindcast.features.definitions`), grouped with others into a plan
-(:mod:`~hindcast.features.plan`), and folded by one kernel (:mod:`~hindcast.features.kernel`) that two drivers
-move: :func:`~hindcast.features.batch.answer` over a table of requests, and
-:class:`~hindcast.features.online.OnlineFeatures` one request at a time. The drivers are imported where they are
+(:mod:`~hindcast.features.plan`), and answered by one engine (:mod:`hindcast.fold`) that three drivers move:
+:func:`~hindcast.features.batch.answer` over a table of requests,
+:class:`~hindcast.features.online.OnlineFeatures` one request at a time, and
+:class:`~hindcast.features.stream.FeatureStream` with the facts as they come. The drivers are imported where they are
 used: the server never loads the batch one.
 """
 

@@ -1,7 +1,7 @@
 """The batch driver: every entity's facts swept once, for all windows and requests.
 
 Facts and requests are brought together by entity with a counting sort, then each entity is folded by
-:mod:`hindcast.features.sweep`. Entities are independent, so they go to threads, and the answers are the same whatever
+:mod:`hindcast.fold.sweep`. Entities are independent, so they go to threads, and the answers are the same whatever
 their number.
 """
 
@@ -18,12 +18,12 @@ import numpy as np
 from hindcast.columns import Column, Frame
 from hindcast.errors import DataError, UnknownName
 from hindcast.facts.facts import Facts
-from hindcast.features.entities import bucket_starts, joint_codes, spread
 from hindcast.features.group import Group
 from hindcast.features.listed import collected_column, list_column, text_column
 from hindcast.features.plan import FeaturePlan
-from hindcast.features.sweep import gather, sweep, sweep_rows
-from hindcast.features.versions import known_until
+from hindcast.fold.entities import bucket_starts, joint_codes, spread
+from hindcast.fold.sweep import gather, sweep, sweep_rows
+from hindcast.fold.versions import known_until
 from hindcast.values import NEVER, Bools, Floats, Ints
 
 __all__ = ["answer"]

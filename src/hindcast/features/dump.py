@@ -15,11 +15,11 @@ import numpy as np
 
 from hindcast.columns import Column, Frame, Kind
 from hindcast.facts.facts import Facts
-from hindcast.features.current import Current
-from hindcast.features.index import Index, Keys
 from hindcast.features.online import OnlineFeatures
 from hindcast.features.plan import FeaturePlan
-from hindcast.features.pool import Pool
+from hindcast.fold.current import Current
+from hindcast.fold.index import Index, Keys
+from hindcast.fold.pool import Pool
 from hindcast.values import digest
 
 __all__ = ["Arrays", "dump_facts", "dump_online", "layout_of", "load_facts", "load_online"]

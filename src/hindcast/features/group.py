@@ -12,11 +12,11 @@ from hindcast.columns import Column
 from hindcast.errors import ConfigError, DataError
 from hindcast.expressions import Expression
 from hindcast.facts.table import Table
-from hindcast.features import layout
 from hindcast.features.aggregates import LISTS, OF_TEXTS, Aggregate
 from hindcast.features.definitions import Enriched, Latest, Window
-from hindcast.features.spans import FAR, Span, unit_edges
-from hindcast.values import Floats, Ints
+from hindcast.features.spans import Span, unit_edges
+from hindcast.fold import layout
+from hindcast.values import NEVER, Floats, Ints
 
 __all__ = ["Group", "Reading", "Slot", "make_group"]
 
@@ -36,7 +36,7 @@ class Slot:
     numeric: bool = False
     """Texts are refused: they would be added up."""
     role: int = -1
-    """In a tiled fold: how the values of a closed tile become one; see :mod:`hindcast.features.tiles`."""
+    """In a tiled fold: how the values of a closed tile become one; see :mod:`hindcast.fold.tiles`."""
 
 
 @dataclass(frozen=True)
@@ -86,7 +86,7 @@ class Group:
     is_latest : bool
         Whether it looks up newest facts, or sums up windows.
     spec : int64 array
-        What :mod:`hindcast.features.kernel` needs to know.
+        What :mod:`hindcast.fold.kernel` needs to know.
     row_spec : int64 array
         For latest: the spec of a fold whose only value is the number of a row; an output per `variants`.
     variants : tuple of (max age or -1, ahead)
@@ -183,7 +183,7 @@ def make_group(
 ) -> Group:
     """The group of some definitions over one table and key: all latest, or all windows."""
     source, lookups = (table.table, table.lookups) if isinstance(table, Enriched) else (table, ())
-    start = source.start_us if source.start_us is not None else -FAR
+    start = source.start_us if source.start_us is not None else -NEVER
     members = list(members)
     if isinstance(members[0], Latest):
         return _latest(source, lookups, by, [m for m in members if isinstance(m, Latest)], start, stage)
@@ -316,7 +316,7 @@ def _windows(
             readings.append(Reading(name, cell, cells, slot, codes, is_list, collected))
             cell += cells
     reaches = [span.reach_us for span in windows]
-    retain = -1 if max(reaches) >= FAR else max(0, *reaches)
+    retain = -1 if max(reaches) >= NEVER else max(0, *reaches)
     roles = [slot.role for slot in slots.index] if tile else []
     spec = _assembled(list(windows), parts, raw, len(slots.index), retain, start, tile, roles)
     return Group(table, lookups, by, own, False, tuple(slots.index), spec, tuple(readings), stage=stage)

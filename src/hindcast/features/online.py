@@ -17,11 +17,11 @@ import numpy as np
 from hindcast.columns import Column, Frame, Kind
 from hindcast.errors import ConfigError, DataError, UnknownName
 from hindcast.facts.facts import Facts
-from hindcast.features import layout
-from hindcast.features.current import Current, in_order
 from hindcast.features.definitions import Latest, Transform
 from hindcast.features.plan import FanOut, FeaturePlan
 from hindcast.features.state import GroupState
+from hindcast.fold import layout
+from hindcast.fold.current import Current, in_order
 from hindcast.values import BEGINNING, NEVER, Bools, Floats, Ints, iso
 
 __all__ = ["Answer", "Followed", "OnlineFeatures"]

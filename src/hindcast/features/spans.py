@@ -18,12 +18,9 @@ from typing import Any, Literal
 import numpy as np
 
 from hindcast.errors import ConfigError, UnknownName
-from hindcast.values import DAY_US, Duration, Ints, duration_text, duration_us, from_local, zone_offset_us
+from hindcast.values import DAY_US, NEVER, Duration, Ints, duration_text, duration_us, from_local, zone_offset_us
 
-__all__ = ["FAR", "Span", "last_full", "session", "spans_of", "to_date", "unit_edges"]
-
-FAR = 1 << 61
-"""As hindcast.values.NEVER: beyond every moment."""
+__all__ = ["Span", "last_full", "session", "spans_of", "to_date", "unit_edges"]
 
 Kind = Literal["offsets", "calendar", "session"]
 UNITS = ("day", "week", "month", "quarter", "year")
@@ -63,8 +60,8 @@ class Span:
 
     @property
     def reach_us(self) -> int:
-        """No fact older than this is ever inside; FAR where there is no such bound."""
-        return min(FAR, self.lo_us + self.tile_us)
+        """No fact older than this is ever inside; NEVER where there is no such bound."""
+        return min(NEVER, self.lo_us + self.tile_us)
 
     def describe(self) -> dict[str, Any]:
         if self.kind == "offsets":
@@ -172,7 +169,7 @@ def _span(length: Over, lag_us: int, tile_us: int, where: str) -> Span:
     if length == "all":
         if tile_us:
             raise ConfigError(f"{where}: a tile rounds where a window begins, and {length!r} never does.")
-        return Span("offsets", FAR, lag_us, "all" + lag)
+        return Span("offsets", NEVER, lag_us, "all" + lag)
     if isinstance(length, tuple):
         first, last = (duration_us(end, what=f"{where} over", signed=True) for end in length)
         if first >= last:

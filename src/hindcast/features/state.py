@@ -12,9 +12,9 @@ from hindcast.columns import Column, Kind
 from hindcast.facts.facts import Facts
 from hindcast.facts.table import Table
 from hindcast.features.group import Coder, Group, Reading
-from hindcast.features.index import Words
 from hindcast.features.listed import collected_value, list_column, list_value, text_column
-from hindcast.features.pool import Pool
+from hindcast.fold.index import Words
+from hindcast.fold.pool import Pool
 from hindcast.values import BEGINNING, NEVER, Bools, Floats, Ints
 
 __all__ = ["GroupState"]

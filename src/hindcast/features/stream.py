@@ -19,11 +19,11 @@ import numpy as np
 from hindcast.columns import Frame, Kind
 from hindcast.errors import ConfigError, DataError, StateError, UnknownName
 from hindcast.facts.facts import Facts
-from hindcast.features.compiled import compiled
 from hindcast.features.dump import dump_facts, dump_online, layout_of, load_facts, load_online
 from hindcast.features.online import Answer, Followed, OnlineFeatures
 from hindcast.features.plan import FeaturePlan
 from hindcast.features.snapshot import Snapshots
+from hindcast.fold.late import again_and_late
 from hindcast.values import Duration, Ints, duration_text, duration_us, iso
 
 __all__ = ["Aside", "Counts", "Emitted", "FeatureStream", "LateFacts"]
@@ -270,7 +270,7 @@ class FeatureStream:
             return facts.take(slice(0, 0)), np.zeros(0, dtype=np.int64), None, Counts(ignored=n)
         now = self.online.now_us
         mark, bound = self.watermarks.get(table, -1), now - self.lateness_us
-        again, late = _judged(facts.known, facts.seq, mark, bound)
+        again, late = again_and_late(facts.known, facts.seq, mark, bound)
         rows = np.arange(n, dtype=np.int64)
         if not again and (not late or self.late == "revise"):
             return facts, rows, None, Counts(n - late, late)
@@ -394,15 +394,3 @@ class FeatureStream:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.release()
-
-
-@compiled
-def _judged(known: Ints, seq: Ints, mark: int, bound: int) -> tuple[int, int]:
-    """How many facts were taken before, and how many of the others are late."""
-    again = late = 0
-    for i in range(len(seq)):
-        if seq[i] <= mark:
-            again += 1
-        elif known[i] < bound:
-            late += 1
-    return again, late

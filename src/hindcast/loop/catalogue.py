@@ -11,10 +11,10 @@ from typing import Any
 
 import numpy as np
 
+from hindcast.catalogue import Catalogue, Cost, ModelUse, catalogue
 from hindcast.clock import stopwatch_s
 from hindcast.evaluate import Fresh
 from hindcast.facts.facts import Facts
-from hindcast.features.catalogue import Catalogue, Cost, ModelUse, catalogue
 from hindcast.features.definitions import Latest, Window
 from hindcast.features.meaning import meanings, singles
 from hindcast.features.plan import FeaturePlan
@@ -59,7 +59,7 @@ def catalogue_of(
     versions = declare_features(system, registry, at_us)
     ages = None
     if history is not None and facts is not None:
-        from hindcast.features.ages import ages as measured_ages
+        from hindcast.catalogue.ages import ages as measured_ages
 
         rows = _sampled(history, system.seed)
         if progress:

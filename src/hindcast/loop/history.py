@@ -29,7 +29,7 @@ from hindcast.trainset.trainset import TrainingSet
 from hindcast.values import NEVER, Bools, Floats, Ints
 
 if TYPE_CHECKING:
-    from hindcast.features.backfill import BackfillReport
+    from hindcast.backfill import BackfillReport
 
 __all__ = ["Aging", "History", "Progress"]
 
@@ -97,7 +97,7 @@ class History:
         progress : Progress, optional
         kept : Path, optional
             Where answers are kept from one time to the next, so that only what changed is computed; see
-            :mod:`hindcast.features.backfill`. Facts under the fingerprint they had are not looked at again.
+            :mod:`hindcast.backfill.backfill`. Facts under the fingerprint they had are not looked at again.
         answers : LoggedAnswers, optional
             What a server has logged: features that are declared as logged take the values that are there, and no others
             unless they are to be filled. Without it they are recomputed.
@@ -107,7 +107,7 @@ class History:
         DataError
             When the facts imply no request at all.
         """
-        from hindcast.features.backfill import backfill
+        from hindcast.backfill import backfill
         from hindcast.features.batch import answer
 
         spine = make_spine(system.target, facts, until_us=until_us)
@@ -194,7 +194,7 @@ def _aging(system: System, facts: Mapping[str, Facts], threads: int) -> Aging | 
         return None
 
     def aged(requests: Frame, as_of: Ints) -> Mapping[str, Floats]:
-        from hindcast.features.ages import ages
+        from hindcast.catalogue.ages import ages
 
         found = ages(system.plan, facts, requests, as_of, of=places, threads=threads)
         return {name: np.where(np.isnan(age), np.inf, age) for name, age in found.items()}

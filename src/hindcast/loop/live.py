@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from hindcast.columns import Column, Frame
 from hindcast.facts.facts import Facts
 from hindcast.facts.lists import lists_of
-from hindcast.features.entities import joint_codes
+from hindcast.fold.entities import joint_codes
 from hindcast.loop.history import Aging, History
 from hindcast.loop.trainer import Trained, Trainer
 from hindcast.models import Model

@@ -16,9 +16,9 @@ import numpy as np
 from hindcast.columns import Column, Frame, Kind
 from hindcast.facts.facts import Facts
 from hindcast.facts.lists import lists_of
-from hindcast.features.entities import row_codes
 from hindcast.features.online import OnlineFeatures
 from hindcast.features.plan import FeaturePlan
+from hindcast.fold.entities import row_codes
 from hindcast.monitor.skew import CLOCK, CORRECTION, DEFINITION, LATE_FACT, UNEXPLAINED, Explanation, SkewReport, skew
 from hindcast.values import HOUR_US, NEVER, Bools, Ints, duration_text
 

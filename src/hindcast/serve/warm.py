@@ -9,7 +9,7 @@ import numpy as np
 
 from hindcast.columns import Column, Kind
 from hindcast.features.online import OnlineFeatures
-from hindcast.features.pool import Pool
+from hindcast.fold.pool import Pool
 from hindcast.models import Model
 from hindcast.serve.predictor import Predictor
 
