@@ -52,7 +52,7 @@ def spam_system(folder: Path | str = "labels/spam", rows: dict[str, Any] | None 
         ),
         "features": [hc.request("capitals", "length")],
         "models": [hc.logistic()],
-        "training": hc.Training(validation="12d", min_rows=20),
+        "training": hc.Training(validation="16d", min_rows=20),
     }  # fmt: skip
     return System(**{**declared, **changes})
 

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from hindcast.backfill import BackfillReport
     from hindcast.catalogue import Catalogue
     from hindcast.loop.hand_labels import LabelFeed
+    from hindcast.loop.lineage import Lineage
 
 __all__ = ["Assembly", "open_system"]
 
@@ -485,6 +486,15 @@ class Assembly:
             {"version": v.name, "role": role.get(v.name, "archived"), "at": iso(v.at_us), **dict(v.body)}
             for v in versions
         ]
+
+    def lineage(self) -> Lineage:
+        """From a model back to its labels, from a request to its outcome, forward from a fact; reads only.
+
+        See :class:`hindcast.loop.lineage.Lineage`.
+        """
+        from hindcast.loop.lineage import Lineage
+
+        return Lineage(self.system, self.lake, self.standing_registry(), self.base)
 
     def catalogue(self, *, statistics: bool = True, costs: bool = False, progress: Progress | None = None) -> Catalogue:
         """Every feature with its meaning, version, origin and users; see :mod:`hindcast.catalogue.catalogue`.

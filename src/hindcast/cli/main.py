@@ -13,6 +13,7 @@ import click
 from hindcast import __version__
 from hindcast.cli.grouping import Group
 from hindcast.cli.label import label
+from hindcast.cli.lineage import lineage
 
 if TYPE_CHECKING:
     from hindcast.assemble import Assembly
@@ -420,6 +421,9 @@ def features(
     else:
         print_json(found.describe()) if as_json else print_features(found)
     return 0
+
+
+commands.add_command(lineage)
 
 
 # ---- labelling ------------------------------------------------------------------------------------------

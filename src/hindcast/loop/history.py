@@ -61,6 +61,8 @@ class History:
     logged : mapping of str to int8 array, shape (n,)
         By feature that is taken from the prediction log, what became of each value; see
         :data:`hindcast.trainset.logged.STATUSES`.
+    landed : mapping of str to int
+        By table, the sequence number that the next fact would have got: all before it are in this history.
     """
 
     system: System
@@ -72,6 +74,7 @@ class History:
     aging: Aging | None = None
     backfill: BackfillReport | None = None
     logged: Mapping[str, NDArray[np.int8]] = field(default_factory=dict)
+    landed: Mapping[str, int] = field(default_factory=dict)
 
     @staticmethod
     def build(
@@ -133,7 +136,8 @@ class History:
         inputs = features.having(**{LAST_LABEL: Column("number", spine.last_label())})
         counts = {name: len(f) for name, f in sorted(facts.items())}
         aging = _aging(system, facts, threads)
-        return History(system, spine, features, inputs, dict(fingerprints), counts, aging, report, logged)
+        landed = {name: int(f.seq.max(initial=-1)) + 1 for name, f in sorted(facts.items())}
+        return History(system, spine, features, inputs, dict(fingerprints), counts, aging, report, logged, landed)
 
     def __len__(self) -> int:
         return len(self.spine)

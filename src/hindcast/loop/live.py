@@ -82,6 +82,7 @@ def logged_history(history: History, log: Facts) -> History:
         frame=Frame(requests, n),
         label=joined(spine.label, np.nan),
         label_known=joined(spine.label_known, NEVER),
+        label_seq=joined(spine.label_seq, -1),
         answered=joined(spine.answered, NEVER),
         revised=joined(spine.revised, np.nan),
         revised_known=joined(spine.revised_known, NEVER),

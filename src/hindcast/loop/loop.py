@@ -317,6 +317,7 @@ class Loop:
                 meanings=meant,
                 extra={
                     "training": dict(trained.manifest),
+                    "lineage": dict(trained.lineage),
                     "reference": reference.to_plain(),
                     "scores": scores.to_plain(),
                 },

@@ -9,7 +9,7 @@ process or in an earlier one, is read back instead.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -78,6 +78,9 @@ class Trained:
         Of the model's files: the same model has the same.
     weak : mapping, optional
         What came of the rules of thumb, where the system has any; see :class:`hindcast.weak.WeakReport`.
+    lineage : mapping
+        By which its rows are found again in what has landed: ``landed``, how far each table was read; ``rows``, their
+        fingerprint; and which rules of thumb taught others.
     """
 
     at_us: int
@@ -98,6 +101,7 @@ class Trained:
     size_bytes: int
     digest: str
     weak: Mapping[str, Any] | None = None
+    lineage: Mapping[str, Any] = field(default_factory=dict)
 
     def body(self) -> dict[str, Any]:
         """Plain data for the ledger."""
@@ -245,6 +249,11 @@ class Trainer:
             size,
             digest({name: digest(data, length=64) for name, data in contents.items()}),
             None if weak is None else weak.describe(),
+            {
+                "landed": dict(self.history.landed),
+                "rows": rows.fingerprint,
+                **({} if plan.weak is None else {"weak": plan.weak.describe()["weak"]}),
+            },
         )
         self._trained[now_us, id(champion), measured] = trained, champion
         return trained

@@ -52,6 +52,9 @@ class Spine:
         The first known label, 1 or 0; NaN for none.
     label_known : int64 array, shape (n,)
         When it became known: it is visible at t when ``label_known < t``. NEVER for none.
+    label_seq : int64 array, shape (n,)
+        The sequence number, in the outcome's table, of the fact that says so; -1 for none, as for a row that is
+        negative because nothing came before its deadline.
     answered : int64 array, shape (n,)
         When the first fact of the outcome became known, be its outcome null or not; NEVER for none. Rows that
         are answered without a label had a null outcome; rows that are not are censored.
@@ -77,6 +80,7 @@ class Spine:
     frame: Frame
     label: Floats
     label_known: Ints
+    label_seq: Ints
     answered: Ints
     revised: Floats
     revised_known: Ints
@@ -152,7 +156,7 @@ class Spine:
         place[indices] = np.arange(len(indices))
         hidden = self.hidden[place[self.hidden[:, 0]] >= 0].copy()
         hidden[:, 0] = place[hidden[:, 0]]
-        columns = ("as_of", "seq", "label", "label_known", "answered", "revised", "revised_known")
+        columns = ("as_of", "seq", "label", "label_known", "label_seq", "answered", "revised", "revised_known")
         taken: dict[str, Any] = {name: getattr(self, name)[indices] for name in columns}
         return replace(self, key=self.key.take(indices), frame=self.frame.take(indices), hidden=hidden, **taken)
 
@@ -373,6 +377,7 @@ def _labels(target: Binary, facts: Facts, on: list[Column], as_of: Ints, until_u
     return {
         "label": label,
         "label_known": label_known,
+        "label_seq": np.where(has, np.append(facts.seq, -1)[chosen], -1),
         "answered": np.where(answer >= 0, facing.known(answer), NEVER),
         "revised": np.where(differs, final, np.nan),
         "revised_known": np.where(differs, facing.known(last), NEVER),

@@ -29,7 +29,7 @@ from hindcast.trainset.spine import Spine
 from hindcast.trainset.target import Binary
 from hindcast.values import Bools, Floats, Ints, digest, iso, moment_us
 
-__all__ = ["TrainingSet"]
+__all__ = ["TrainingSet", "rows_fingerprint"]
 
 FORMAT = 1
 GROUP_ROWS = 1 << 16
@@ -97,6 +97,11 @@ class TrainingSet:
         """How many requests there were, and what became of them; see :meth:`Spine.tally`."""
         counts: Mapping[str, int] = self.manifest["counts"]
         return counts
+
+    @property
+    def fingerprint(self) -> str:
+        """What identifies the rows, their labels, and when each became known, as 32 hex digits; features aside."""
+        return rows_fingerprint(self.seq, self.label, self.label_known)
 
     @staticmethod
     def build(
@@ -249,6 +254,11 @@ def _plan(
         "facts": dict(sorted(fingerprints.items())),
     }
     return used, {"name": digest(manifest), **manifest, "counts": counted.tally(now_us, maturity)}
+
+
+def rows_fingerprint(seq: Ints, label: Floats, label_known: Ints) -> str:
+    """See :attr:`TrainingSet.fingerprint`."""
+    return digest(b"".join(np.ascontiguousarray(part).tobytes() for part in (seq, label, label_known)), length=32)
 
 
 def _own(key: Column, as_of: Ints, seq: Ints, label: Floats, label_known: Ints, last_label: Floats) -> Frame:
