@@ -205,6 +205,11 @@ class Journal:
         with self._gate:
             return self._segments[-1].last
 
+    def find(self, key: str) -> int | None:
+        """The position of the record with this key; None when none is known."""
+        with self._gate:
+            return self._keys.get(key)
+
     def entries(self, after: int = 0) -> Iterator[Entry]:
         """The acknowledged entries with a position greater than `after`, as of now, in order.
 
