@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -20,10 +21,26 @@ PEOPLE = ("Ann", "Bo", "Cy")
 LABELS = ("ham", "spam", "eggs")
 
 
+@dataclass
+class Kept:
+    """An item kept for somebody: since which of their steps without a break, until when, under which guideline."""
+
+    since: int
+    until: int
+    version: int
+
+
 class Labelling(RuleBasedStateMachine):
     """People label, skip, doubt, change their minds, leave in the middle; the process dies and comes back.
 
-    Beside the project runs a model that knows only what was acknowledged: per annotator and item what was said last.
+    Beside the project runs a model that knows only what was acknowledged, and says of each ask what must be answered:
+
+    1. what somebody took back and did not answer since, the latest first: it is theirs to mend, whoever else spoke;
+    2. else what is kept for them, the earliest first, unless others have all its places: by answers that count, or
+       because it has been kept for them longer. An item whose time ran out waits behind no one: it is asked again
+       while it has a place that is free;
+    3. else something new of the greatest priority that has a place neither taken nor kept for anybody else;
+    4. nothing, only if there is no such item.
     """
 
     @initialize(
@@ -43,12 +60,13 @@ class Labelling(RuleBasedStateMachine):
             for name in PEOPLE:
                 project.add_annotator(name)
         self.project = unsynced(self.home / "p", self.clock)
-        self.overlap, self.every = overlap, every
+        self.overlap, self.every, self.version, self.steps = overlap, every, 1, 0
         self.said: dict[tuple[str, str], list[tuple[str, str | None]]] = {}
         self.order: dict[str, list[str]] = {name: [] for name in PEOPLE}
-        self.kept: dict[str, tuple[str, int]] = {}
+        self.kept: dict[str, dict[str, Kept]] = {name: {} for name in PEOPLE}
+        self.mending: dict[str, dict[str, Kept]] = {name: {} for name in PEOPLE}
         self.more: dict[str, int] = {}
-        self.outside: set[str] = set()
+        self.priority: dict[str, float] = dict.fromkeys(self.project.items, 0.0)
         self.sent: list[tuple[str, str, str | None, str, str, int]] = []
 
     def teardown(self) -> None:
@@ -63,7 +81,7 @@ class Labelling(RuleBasedStateMachine):
         run_dry(self.project, PEOPLE)
         for item, state in self.project._book.state.items.items():
             assert (
-                set(state.judged) == set(PEOPLE)
+                state.speakers() == set(PEOPLE)
                 or (item.startswith("i") and state.done)
                 or (item.startswith("g") and self.every)
             )
@@ -72,43 +90,53 @@ class Labelling(RuleBasedStateMachine):
 
     @rule(who=st.sampled_from(PEOPLE))
     def ask(self, who: str) -> None:
+        self.shown(who)
+
+    def shown(self, who: str) -> str | None:
+        due, wanted = self.due(who), self.wanted(who)
         task = self.project.next(who)
         if task is None:
-            self.kept.pop(who, None)
-            return
-        item = task.item.id
+            assert due is None
+            assert not [item for item in wanted if item.startswith("i") or not self.every]
+            return None
+        item, now = task.item.id, self.clock.now_us()
         assert task.item.gold is None
-        assert task.remaining >= 1
-        assert task.until_us > self.clock.now_us()
-        if who in self.kept and self.kept[who][0] != item:  # the same again, unless it is no longer wanted
-            before, until = self.kept[who]
-            assert until <= self.clock.now_us() or self.full_for(before, who)
-        if (who, item) in self.said:
-            assert self.project._book.state.items[item].leases[who].again
-        elif not item.startswith("g") and not self.project._book.state.items[item].leases[who].again:
-            assert not self.full_for(item, who), "an item was shown that wants no more answers"
-            others = [
-                name
-                for name, (kept, until) in self.kept.items()
-                if name != who and kept == item and until > self.clock.now_us() and (name, item) not in self.said
-            ]
-            assert len(self.takers(item)) + len(others) < self.need(item), "more people work on an item than asked for"
-        self.kept[who] = (item, task.until_us)
+        assert task.until_us > now
+        assert item == due if due is not None else item in wanted
+        if due is None and item.startswith("i"):
+            assert self.priority[item] == max(self.priority[one] for one in wanted if one.startswith("i"))
+        assert task.remaining == max(self.left(who), 1)
+        kept = self.mending[who].get(item) or self.kept[who].get(item)
+        assert not kept or task.seen_before
+        assert task.guideline == self.version
+        if kept is None or kept.until <= now or kept.version != self.version:
+            self.keep(self.mending[who] if item in self.mending[who] else self.kept[who], who, item, task.until_us)
+        else:
+            assert task.until_us == kept.until, "kept on, though it is kept already"
+        return item
+
+    def keep(self, where: dict[str, Kept], who: str, item: str, until: int) -> None:
+        """It is handed out, and what was handed out to them long ago and is no longer theirs is forgotten."""
+        now, before = self.clock.now_us(), self.kept[who].pop(item, None) or self.mending[who].pop(item, None)
+        self.kept[who] = {one: kept for one, kept in self.kept[who].items() if kept.until > now}
+        self.steps += 1
+        since = before.since if before is not None and before.until > now else self.steps
+        where = self.mending[who] if where is self.mending[who] else self.kept[who]
+        where[item] = Kept(since, until, self.version)
 
     @rule(
         who=st.sampled_from(PEOPLE), label=st.sampled_from(LABELS), action=st.sampled_from(["label", "skip", "unsure"])
     )
     def answer(self, who: str, label: str, action: str) -> None:
-        task = self.project.next(who)
-        if task is not None:
-            self.tell(who, task.item.id, None if action == "skip" else label, action)
+        item = self.shown(who)
+        if item is not None:
+            self.tell(who, item, None if action == "skip" else label, action)
 
     @rule(who=st.sampled_from(PEOPLE), place=st.integers(0, 6), label=st.sampled_from(LABELS))
     def answer_any(self, who: str, place: int, label: str) -> None:
         """From a link, from the history, or long after the item went to somebody else."""
         items = self.project.items
         if items:
-            self.outside.add(items[place % len(items)])
             self.tell(who, items[place % len(items)], label, "label")
 
     def tell(self, who: str, item: str, label: str | None, action: str) -> None:
@@ -117,7 +145,8 @@ class Labelling(RuleBasedStateMachine):
         self.said.setdefault((who, item), []).append((action, label))
         self.order[who].append(item)
         self.sent.append((who, item, label, action, key, event.position))
-        self.kept.pop(who, None)
+        self.kept[who].pop(item, None)
+        self.mending[who].pop(item, None)
 
     @precondition(lambda self: getattr(self, "sent", None))
     @rule(place=st.integers(0, 50))
@@ -127,22 +156,23 @@ class Labelling(RuleBasedStateMachine):
 
     @rule(who=st.sampled_from(PEOPLE))
     def undo(self, who: str) -> None:
+        until = self.clock.now_us() + 30 * MINUTE
         item = self.project.undo(who)
         assert item == (self.order[who].pop() if self.order[who] else None)
         if item is not None:
             self.said[who, item].pop()
             if not self.said[who, item]:
                 del self.said[who, item]
-            self.kept.pop(who, None)
-            task = self.project.next(who)
-            assert task is not None
-            assert task.item.id == item, "what was taken back is not asked again"
-            assert task.seen_before
-            self.kept[who] = (item, task.until_us)
+            self.keep(self.mending[who], who, item, until)
+            assert self.shown(who) == item, "what was taken back is not asked again"
 
     @rule(minutes=st.sampled_from([1, 31]))
     def time_passes(self, minutes: int) -> None:
         self.clock.advance(self.clock.now_us() + minutes * MINUTE)
+
+    @rule()
+    def another_guideline(self) -> None:
+        self.version = self.project.set_guideline(f"# {self.version + 1}")
 
     @rule(place=st.integers(0, 6), priority=st.sampled_from([0.0, 1.0, 2.0]), answers=st.sampled_from([None, 1, 4]))
     def enqueue(self, place: int, priority: float, answers: int | None) -> None:
@@ -151,6 +181,7 @@ class Labelling(RuleBasedStateMachine):
             item = items[place % len(items)]
             if self.project.enqueue([item], reason="near the boundary", priority=priority, answers=answers):
                 self.more[item] = max(self.need(item), answers or 0)
+                self.priority[item] = priority
 
     @rule()
     def die_and_return(self) -> None:
@@ -165,13 +196,46 @@ class Labelling(RuleBasedStateMachine):
         return self.more.get(item, self.overlap)
 
     def takers(self, item: str) -> set[str]:
+        """Who has taken a place; of more than there are, it does not matter who was first."""
         return {who for (who, one), said in self.said.items() if one == item and said[-1][0] != "skip"}
 
-    def full_for(self, item: str, who: str) -> bool:
-        """Whether others have taken every place, or took an answer back and have its place kept for another one."""
-        leases = self.project._book.state.items[item].leases
-        back = {name for name, lease in leases.items() if lease.again and lease.until_us > self.clock.now_us()}
-        return len((self.takers(item) | (back if item.startswith("i") else set())) - {who}) >= self.need(item)
+    def keepers(self, item: str, since: float = float("inf")) -> set[str]:
+        """For whom it is kept now, and longer than `since`."""
+        return {
+            who
+            for kept in (self.kept, self.mending)
+            for who, items in kept.items()
+            if item in items and items[item].until > self.clock.now_us() and items[item].since < since
+        }
+
+    def open_to(self, who: str, item: str, since: float = float("inf")) -> bool:
+        """Whether it wants answers, of `who` too, and has a place for them."""
+        if (who, item) in self.said:
+            return False
+        if item.startswith("g"):
+            return True
+        others = (self.takers(item) | self.keepers(item, since)) - {who}
+        return len(self.takers(item)) < self.need(item) and len(others) < self.need(item)
+
+    def due(self, who: str) -> str | None:
+        """What they must be shown next, if that is certain."""
+        if self.mending[who]:
+            return list(self.mending[who])[-1]
+        for item, kept in self.kept[who].items():
+            if self.open_to(who, item, kept.since if kept.until > self.clock.now_us() else float("inf")):
+                return item
+        return None
+
+    def wanted(self, who: str) -> list[str]:
+        """What they could be shown that is new to them."""
+        return [item for item in self.project.items if self.open_to(who, item)]
+
+    def left(self, who: str) -> int:
+        return sum(
+            (who, item) not in self.said
+            and (not self.every if item.startswith("g") else len(self.takers(item)) < self.need(item))
+            for item in self.project.items
+        )
 
     @invariant()
     def what_was_said_is_what_is_known(self) -> None:

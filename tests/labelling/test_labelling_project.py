@@ -222,7 +222,7 @@ def test_tokens(tmp_path):
         for wrong in ("", " Ann", "a\nb", "x" * 101, None):
             with pytest.raises(ConfigError):
                 project.add_annotator(wrong)
-        with pytest.raises(ConfigError, match="a role is"):
+        with pytest.raises(ConfigError, match=r"no role .boss."):
             project.add_annotator("Bo", role="boss")
         with pytest.raises(UnknownName, match="Did you mean 'Ann'"):
             project.next("Anm")

@@ -7,12 +7,13 @@ from hindcast.labelling.formats import FORMATS
 from hindcast.labelling.guideline import Guideline
 from hindcast.labelling.imported import Imported
 from hindcast.labelling.intake import Added, Refused
+from hindcast.labelling.item_state import Judgement
 from hindcast.labelling.items import items_of
 from hindcast.labelling.lineage import Lineage, Step
 from hindcast.labelling.progress import AnnotatorProgress, Progress
 from hindcast.labelling.project import Project
 from hindcast.labelling.report import ProjectReport
-from hindcast.labelling.state import Judgement, Settings
+from hindcast.labelling.state import Settings
 from hindcast.labelling.tasks import Annotator, Item, Task
 
 __all__ = [

@@ -9,8 +9,8 @@ from hindcast.errors import ConfigError, UnknownName
 from hindcast.labelling.answering import check_comment
 from hindcast.labelling.book import Book, check_key
 from hindcast.labelling.events import Event
+from hindcast.labelling.item_state import ItemState, Judgement
 from hindcast.labelling.log import Draft
-from hindcast.labelling.state import ItemState, Judgement
 from hindcast.labelling.tasks import Annotator, Item
 
 __all__ = ["Dispute", "adjudicate", "adjudication_queue", "disagreements"]
@@ -60,7 +60,7 @@ def adjudication_queue(book: Book) -> list[Dispute]:
     with book.lock:
         state = book.state
         active = {one.name for one in state.annotators.values() if one.active and not one.imported}
-        stuck = [item for item in state.skipped if active and active <= set(state.items[item].judged)]
+        stuck = [item for item in state.skipped if active and active <= state.items[item].speakers()]
         asked = [
             item
             for item in state.contested

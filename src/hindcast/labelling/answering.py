@@ -10,8 +10,8 @@ from typing import get_args
 from hindcast.errors import ConfigError, UnknownName
 from hindcast.labelling.book import Book, check_key
 from hindcast.labelling.events import Event
+from hindcast.labelling.item_state import Judgement
 from hindcast.labelling.log import Draft
-from hindcast.labelling.state import Judgement
 from hindcast.labelling.tasks import Action, Annotator, Task
 
 __all__ = ["answer", "check_comment", "history", "next_task", "undo"]
@@ -24,13 +24,12 @@ def next_task(book: Book, annotator: Annotator | str, besides: Collection[str] =
     besides = frozenset(besides)
     with book.lock:
         name, now, state = book.annotator(annotator).name, book.now_us, book.state
-        item = book.desk.held(name, now, besides)
-        if item is None:
-            item = book.desk.pick(name, now, besides)
+        item = book.desk.held(name, now, besides) or book.desk.pick(name, now, besides)
         if item is None:
             return None
         found = state.items[item]
-        seen, lease = name in found.shown, found.leases.get(name)
+        lease = found.leases.get(name)
+        seen = lease is not None or name in found.lapsed or state.seen(name, item)
         if lease is None or lease.until_us <= now or lease.guideline != book.version:
             body = {"until": now + book.settings.lease_us, "guideline": book.version}
             if lease is not None and lease.again:
@@ -86,12 +85,13 @@ def undo(book: Book, annotator: Annotator | str, key: str | None, item_id: str |
             return again.item
         if not book.state.trail[name]:
             return None
-        item, place = book.state.trail[name][-1]
+        last = book.state.trail[name][-1]
+        item = last.item
         if item_id is not None and item != item_id:
             return None
-        body = {"position": place, "until": book.now_us + book.settings.lease_us, "guideline": book.version}
+        body = {"position": last.position, "until": book.now_us + book.settings.lease_us, "guideline": book.version}
         book.log.append([Draft("undone", name, item, body, whole)])
-        book.desk.touch(item)
+        book.desk.touch((item,))
         return item
 
 
@@ -99,10 +99,7 @@ def history(book: Book, annotator: Annotator | str, n: int) -> list[Judgement]:
     """See :meth:`hindcast.labelling.Project.history`."""
     with book.lock:
         name = book.annotator(annotator, active=False).name
-        last = book.state.trail[name][-n:][::-1] if n > 0 else []
-        return [
-            next(one for one in book.state.items[item].judged[name] if one.position == place) for item, place in last
-        ]
+        return book.state.trail[name][-n:][::-1] if n > 0 else []
 
 
 def check_comment(comment: str) -> str:

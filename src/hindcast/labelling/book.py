@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any
 from hindcast.errors import ConfigError, DataError, StateError, UnknownName
 from hindcast.labelling.assignment import Desk
 from hindcast.labelling.events import Event
+from hindcast.labelling.item_state import ItemState
 from hindcast.labelling.log import EventLog
-from hindcast.labelling.state import ItemState, Settings, State
+from hindcast.labelling.state import Settings, State
 from hindcast.labelling.tasks import Annotator, Item
 
 if TYPE_CHECKING:
@@ -50,10 +51,9 @@ class Book:
     def now_us(self) -> int:
         return self.log.clock.now_us()
 
-    def touch(self, items: Iterable[str]) -> None:
+    def touch(self, items: Collection[str]) -> None:
         """Have items looked at again when somebody is next to be asked."""
-        for item in items:
-            self.desk.touch(item)
+        self.desk.touch(items)
 
     def item(self, item_id: str) -> ItemState:
         """What is known of an item; UnknownName when there is none."""
@@ -73,10 +73,9 @@ class Book:
         return found
 
     def visible(self, item: Item) -> Item:
-        """An item as callers see it: an image by its path."""
-        if self.settings.kind != "image":
-            return item
-        return replace(item, content=self.folder / "media" / item.content)
+        """An item as callers see it: what is beside it their own to change, an image by its path."""
+        content = item.content if self.settings.kind != "image" else self.folder / "media" / item.content
+        return replace(item, content=content, meta=dict(item.meta))
 
     def again(self, key: str, kind: str, item: str | None, said: Mapping[str, Any]) -> Event | None:
         """The event that `key` was used for, if it says the same; None for a new key.
@@ -86,7 +85,7 @@ class Book:
         DataError
             When it says something else.
         """
-        place = self.state.keys.get(key)
+        place = self.log.find(key)
         if place is None:
             return None
         event = self.log.event(place)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from hindcast.errors import ConfigError
 from hindcast.labelling.book import Book
-from hindcast.labelling.state import ItemState
+from hindcast.labelling.item_state import ItemState
 
 __all__ = ["Decision", "Labels", "labels", "settled", "voted"]
 

@@ -34,9 +34,9 @@ class Deciding:
         self.standing: dict[str, Decision] = {}
         self._state = State()
 
-    def take(self, event: Event, key: str | None = None) -> list[Decision]:
+    def take(self, event: Event) -> list[Decision]:
         """The labels that are decided, corrected or fall away by the project's next event."""
-        self._state.apply(event, key)
+        self._state.apply(event)
         if event.kind in ("shown", "item"):
             return []
         touched = event.body["items"] if event.kind == "enqueued" else [event.item] if event.item else []
@@ -67,7 +67,7 @@ def label_facts(book: Book, method: str = "dawid-skene") -> list[Decision]:
     """
     deciding = Deciding()
     with book.lock:
-        found = [one for event, key in book.log.events() for one in deciding.take(event, key)]
+        found = [one for event in book.log.events() for one in deciding.take(event)]
         chosen = labels(book, method, unfinished=False)
     for one in chosen:
         if one.how not in ("adjudicated", "gold", "majority"):

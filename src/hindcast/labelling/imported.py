@@ -168,5 +168,5 @@ def _stands(book: Book, one: Said) -> bool:
     if one.action == "decided":
         verdict = state.verdict
         return verdict is not None and (verdict.who, verdict.label) == (one.annotator, one.label)
-    stack = state.judged.get(str(one.annotator))
-    return stack is not None and (stack[-1].action, stack[-1].label) == (one.action, one.label)
+    stands = next((said for said in reversed(state.said) if said.annotator == one.annotator), None)
+    return stands is not None and (stands.action, stands.label) == (one.action, one.label)

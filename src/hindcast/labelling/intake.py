@@ -89,7 +89,7 @@ def drafted(
     body = {"content": made.content, "reason": reason, "priority": priority}
     body |= {"meta": dict(made.meta)} if made.meta else {}
     body |= {"gold": made.gold} if made.gold is not None else {}
-    return Draft("item", item=made.id, body=body, key=f"item/{made.id}")
+    return Draft("item", item=made.id, body=body)
 
 
 def enqueue(book: Book, ids: Iterable[str], reason: str, priority: float, answers: int | None) -> int:

@@ -11,8 +11,8 @@ from hindcast.errors import ConfigError, DataError
 from hindcast.journal import replace_file
 from hindcast.labelling.book import Book
 from hindcast.labelling.imported import Said
+from hindcast.labelling.item_state import ItemState
 from hindcast.labelling.media import beside
-from hindcast.labelling.state import ItemState
 from hindcast.values import iso, moment_us
 
 __all__ = ["read_label_studio", "write_label_studio"]
@@ -48,7 +48,11 @@ def _task(book: Book, number: int, state: ItemState, people: Mapping[str, int], 
                 was_cancelled=False, created_at=iso(one.at_us), lead_time=None, ground_truth=True,
             )
         )  # fmt: skip
-    meta = {"item": state.item.id, **({"gold": state.item.gold} if state.item.gold else {}), "meta": state.item.meta}
+    meta = {
+        "item": state.item.id,
+        **({"gold": state.item.gold} if state.item.gold else {}),
+        "meta": dict(state.item.meta),
+    }
     return {
         "id": number,
         "data": content if kind == "row" else {kind: content},

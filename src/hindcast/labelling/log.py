@@ -78,7 +78,7 @@ class EventLog:
         else:
             self._reader = Reader(folder / "journal")
         try:
-            self._fold(self._entries(0))
+            self.state.fold(self.events())
         except BaseException:
             self.close()
             raise
@@ -106,7 +106,7 @@ class EventLog:
         place, fresh = self.state.last, set()
         for draft in drafts:
             if draft.key is not None:
-                if draft.key in self.state.keys or draft.key in fresh:
+                if draft.key in fresh or self.find(draft.key) is not None:
                     continue
                 fresh.add(draft.key)
             at = max(self.clock.stamp_us(), at + 1)
@@ -129,8 +129,8 @@ class EventLog:
                 f"the journal of the labelling project in {self.folder} put events at {places[0]} instead of "
                 f"{group[0][0].position}. Open the project anew."
             )
-        for event, key, _ in group:
-            self.state.apply(event, key)
+        for event, _, _ in group:
+            self.state.apply(event)
         return [event for event, _, _ in group]
 
     def refresh(self) -> int:
@@ -139,17 +139,22 @@ class EventLog:
             return 0
         before = self.state.last
         self._reader.refresh()
-        self._fold(self._reader.entries(before))
+        for event in self.events(before):
+            self.state.apply(event)
         return self.state.last - before
 
-    def events(self, after: int = 0) -> Iterator[tuple[Event, str | None]]:
-        """The events behind a position, each with its key; memory is a frame of the journal."""
+    def events(self, after: int = 0) -> Iterator[Event]:
+        """The events behind a position; memory is a frame of the journal."""
         for entry in self._entries(after):
-            yield decode_event(entry.position, entry.kind, entry.body), entry.key
+            yield decode_event(entry.position, entry.kind, entry.body)
+
+    def find(self, key: str) -> int | None:
+        """Where the event with this key is; None when there is none, or this process only reads."""
+        return None if self._journal is None else self._journal.find(key)
 
     def event(self, position: int) -> Event:
         """The event at a position."""
-        for event, _ in self.events(position - 1):
+        for event in self.events(position - 1):
             return event
         raise StateError(f"the labelling project in {self.folder} has no event {position}.")
 
@@ -164,7 +169,3 @@ class EventLog:
         source = self._journal if self._journal is not None else self._reader
         assert source is not None
         return source.entries(after)
-
-    def _fold(self, entries: Iterator[Entry]) -> None:
-        for entry in entries:
-            self.state.apply(decode_event(entry.position, entry.kind, entry.body), entry.key)

@@ -68,7 +68,7 @@ def progress(book: Book) -> Progress:
         counts = [len(one.counted()) for one in ordinary]
         people = {}
         for name, trail in state.trail.items():
-            said = [state.items[item].judged[name][-1] for item in dict.fromkeys(item for item, _ in trail)]
+            said = list({one.item: one for one in trail}.values())
             times = [one.seconds for one in said if one.seconds is not None]
             people[name] = AnnotatorProgress(
                 sum(one.action == "label" for one in said),

@@ -28,10 +28,11 @@ if TYPE_CHECKING:
     from hindcast.labelling.events import Event
     from hindcast.labelling.imported import Imported
     from hindcast.labelling.intake import Added
+    from hindcast.labelling.item_state import Judgement
     from hindcast.labelling.lineage import Lineage
     from hindcast.labelling.progress import Progress
     from hindcast.labelling.report import ProjectReport
-    from hindcast.labelling.state import Judgement, Settings
+    from hindcast.labelling.state import Settings
 
 __all__ = ["Project"]
 

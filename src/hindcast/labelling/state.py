@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
-from typing import Any
+from collections import Counter
+from collections.abc import Iterable, Mapping, Set
+from dataclasses import dataclass, replace
+from typing import Any, cast
 
 from hindcast.errors import StateError
 from hindcast.labelling.events import Event
+from hindcast.labelling.item_state import NOTHING, ItemState, Judgement, Lease, Verdict
 from hindcast.labelling.tasks import Action, Annotator, Item, ItemKind
 from hindcast.values import canonical
 
-__all__ = ["ItemState", "Judgement", "Lease", "Settings", "State", "Verdict", "fold"]
+__all__ = ["Settings", "State"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,111 +31,8 @@ class Settings:
     gold_every: int
 
 
-@dataclass(frozen=True, slots=True)
-class Judgement:
-    """What one annotator said about one item: an answer, a skip, or being unsure (with or without a label).
-
-    ``at_us`` is when the project learnt it; ``made_us`` when it was made, if that was elsewhere and earlier.
-    """
-
-    position: int
-    at_us: int
-    annotator: str
-    item: str
-    action: Action
-    label: str | None
-    comment: str
-    seconds: float | None
-    guideline: int
-    imported: bool = False
-    made_us: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Lease:
-    """An item kept for an annotator until a moment; `again` when it came back by an undo."""
-
-    until_us: int
-    guideline: int
-    again: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Verdict:
-    """What an adjudicator decided; no label means that the item has none."""
-
-    position: int
-    at_us: int
-    who: str
-    label: str | None
-    comment: str
-    guideline: int
-
-
-@dataclass(slots=True)
-class ItemState:
-    """An item and what happened to it.
-
-    ``judged`` holds for each annotator the judgements that stand, oldest first; the last one is what they say now.
-    ``need`` is how many answers are asked for; ``suspects`` are reasons to doubt it since it was done.
-    """
-
-    item: Item
-    position: int
-    at_us: int
-    priority: float
-    need: int
-    reasons: list[str]
-    judged: dict[str, list[Judgement]] = field(default_factory=dict)
-    leases: dict[str, Lease] = field(default_factory=dict)
-    shown: set[str] = field(default_factory=set)
-    verdict: Verdict | None = None
-    suspects: list[str] = field(default_factory=list)
-    doubt: float = 0.0
-    events: list[int] = field(default_factory=list)
-
-    def standing(self) -> list[Judgement]:
-        """What each annotator says now, in the order in which they took their places."""
-        if not self.judged:
-            return []
-        return [stack[-1] for stack in sorted(self.judged.values(), key=_place)]
-
-    def counted(self) -> list[Judgement]:
-        """The judgements that count: the first `need`, skips aside; imported ones and those on gold count all."""
-        found: list[Judgement] = []
-        for judgement in self.standing():
-            if judgement.action == "skip":
-                continue
-            if judgement.imported or self.item.gold is not None or len(found) < self.need:
-                found.append(judgement)
-        return found
-
-    def votes(self) -> dict[str, int]:
-        """How many counted judgements are for each label, in the order of their first one."""
-        votes: dict[str, int] = {}
-        for judgement in self.counted():
-            if judgement.label is not None:
-                votes[judgement.label] = votes.get(judgement.label, 0) + 1
-        return votes
-
-    @property
-    def done(self) -> bool:
-        """Whether nobody need be asked any more."""
-        return self.verdict is not None or len(self.counted()) >= self.need
-
-    def places(self, annotator: str, now_us: int) -> int:
-        """How many places are free for `annotator` at `now_us`: neither taken nor kept for somebody else."""
-        taken = {judgement.annotator for judgement in self.counted()}
-        taken |= {name for name, lease in self.leases.items() if lease.until_us > now_us and name not in self.judged}
-        return self.need - len(taken - {annotator})
-
-
-def _place(stack: list[Judgement]) -> int:
-    return next((judgement.position for judgement in stack if judgement.action != "skip"), stack[0].position)
-
-
 class State:
-    """Everything that follows from the events so far; changed by :meth:`apply` alone."""
+    """Everything that follows from the events so far; changed by :meth:`apply` and :meth:`fold` alone."""
 
     def __init__(self) -> None:
         self.settings: Settings | None = None
@@ -150,24 +49,23 @@ class State:
         self.annotators: dict[str, Annotator] = {}
         self.tokens: dict[str, str] = {}
         """Annotator by the hash of the token."""
-        self.trail: dict[str, list[tuple[str, int]]] = {}
-        """Of each annotator, the items and positions of the judgements that stand, oldest first."""
+        self.trail: dict[str, list[Judgement]] = {}
+        """Of each annotator, the judgements that stand, oldest first."""
         self.held: dict[str, dict[str, None]] = {}
         """Of each annotator, the items kept for them, oldest first."""
+        self.met: Counter[str] = Counter()
+        """Of each annotator, how many open items they have spoken of, and control items if those come among them."""
         self.refused: list[dict[str, Any]] = []
-        self.keys: dict[str, int] = {}
         self.last = 0
         self.at_us = 0
+        self._words: dict[str, str] = {}
+        self._reasons: dict[str, tuple[str]] = {}
 
     # ---- reading ----------------------------------------------------------------------------------------
 
     def seen(self, annotator: str, item: str) -> bool:
         """Whether a judgement of this annotator on this item stands."""
-        return annotator in self.items[item].judged
-
-    def judged_items(self, annotator: str) -> set[str]:
-        """The items on which a judgement of this annotator stands."""
-        return {item for item, _ in self.trail.get(annotator, ())}
+        return any(one.annotator == annotator for one in self.items[item].said)
 
     def describe(self) -> dict[str, Any]:
         """All of it as plain values, in a canonical order."""
@@ -175,15 +73,15 @@ class State:
             "settings": self.settings,
             "guidelines": self.guidelines,
             "items": [_described(item) for item in self.items.values()],
-            "open": list(self.open),
+            "open": sorted(self.open),
             "contested": sorted(self.contested),
             "skipped": sorted(self.skipped),
             "annotators": self.annotators,
             "tokens": self.tokens,
-            "trail": self.trail,
+            "trail": {name: [one.position for one in trail] for name, trail in self.trail.items()},
             "held": {name: list(items) for name, items in self.held.items()},
+            "met": {name: count for name, count in self.met.items() if count},
             "refused": self.refused,
-            "keys": self.keys,
             "last": self.last,
             "at": self.at_us,
         }
@@ -194,7 +92,7 @@ class State:
 
     # ---- folding ----------------------------------------------------------------------------------------
 
-    def apply(self, event: Event, key: str | None = None) -> None:
+    def apply(self, event: Event) -> None:
         """Take the next event in.
 
         Raises
@@ -202,6 +100,21 @@ class State:
         StateError
             For an event of a kind that this version does not know, or one that makes no sense where it stands.
         """
+        item = event.item if event.kind in _MOVING else None
+        before = self._met(item)
+        self._take(event)
+        if item is not None:
+            self._sort(item, before)
+
+    def fold(self, events: Iterable[Event]) -> None:
+        """Take many events in: as one by one, and faster."""
+        for event in events:
+            self._take(event)
+        self.met.clear()
+        for item in self.items:
+            self._sort(item, frozenset())
+
+    def _take(self, event: Event) -> None:
         step = _STEPS.get(event.kind)
         if step is None:
             raise StateError(f"labelling event {event.position} is of unknown kind {event.kind!r}. Upgrade hindcast.")
@@ -213,24 +126,32 @@ class State:
                 "from a backup."
             ) from None
         self.last, self.at_us = event.position, event.at_us
-        if key is not None:
-            self.keys[key] = event.position
         if event.item is not None and event.item in self.items:
             self.items[event.item].events.append(event.position)
-            self._sort(event.item)
 
-    def _sort(self, item: str) -> None:
-        """Put an item where it belongs after something happened to it."""
+    def _met(self, item: str | None) -> Set[str]:
+        """Who has spoken of an item that is open, or a control item."""
+        apart = self.settings is not None and self.settings.gold_every > 0
+        if item is None or not (item in self.open or (item in self.gold and not apart)):
+            return frozenset()
+        return self.items[item].speakers()
+
+    def _sort(self, item: str, before: Set[str]) -> None:
+        """Put an item where it belongs after something happened to it; `before` had spoken of it while it was open."""
         state = self.items[item]
-        if state.item.gold is not None:
-            return
-        done = state.done
-        _member(self.open, item, not done)
-        standing = state.standing()
-        _member(self.skipped, item, not done and any(one.action == "skip" for one in standing))
-        labels = {one.label for one in standing if one.label is not None}
-        unsure = any(one.action == "unsure" for one in standing)
-        _member(self.contested, item, len(labels) > 1 or unsure or bool(state.suspects))
+        if state.item.gold is None:
+            done = state.done
+            _member(self.open, item, not done)
+            _member(self.skipped, item, not done and any(one.action == "skip" for one in state.standing()))
+            _member(self.contested, item, bool(state.suspects) or _divided(state))
+        after = self._met(item)
+        if before != after:
+            self.met.subtract(before)
+            self.met.update(after)
+
+    def _word(self, text: str) -> str:
+        """The one copy of a word that comes again and again."""
+        return self._words.setdefault(text, text)
 
     def _created(self, event: Event) -> None:
         body = dict(event.body)
@@ -243,10 +164,11 @@ class State:
         body = event.body
         if self.settings is None or event.item is None or event.item in self.items:
             raise ValueError(f"item {event.item!r} is there already, or comes before the project")
-        item = Item(event.item, body["content"], body.get("meta", {}), body.get("gold"))
+        item = Item(event.item, body["content"], body.get("meta", NOTHING), body.get("gold"))
         self.items[item.id] = ItemState(
-            item, event.position, event.at_us, body["priority"], self.settings.overlap, [body["reason"]]
-        )
+            item, event.position, event.at_us, body["priority"] or 0.0, self.settings.overlap,
+            self._reasons.setdefault(body["reason"], (body["reason"],)),
+        )  # fmt: skip
         if item.gold is not None:
             self.gold[item.id] = None
 
@@ -272,56 +194,65 @@ class State:
     def _enqueued(self, event: Event) -> None:
         body = event.body
         for item in body["items"]:
-            state = self.items[item]
+            state, before = self.items[item], self._met(item)
             if state.done:
-                state.suspects.append(body["reason"])
+                state.suspects = (*state.suspects, body["reason"])
                 state.doubt = body["priority"]
             state.priority = body["priority"]
-            state.reasons.append(body["reason"])
+            state.reasons = (*state.reasons, body["reason"])
             if body.get("answers") is not None:
                 state.need = max(state.need, body["answers"])
             state.events.append(event.position)
-            self._sort(item)
+            self._sort(item, before)
 
     def _shown(self, event: Event) -> None:
         self._keep(_who(event), str(event.item), event, again=event.body.get("again", False))
 
     def _keep(self, name: str, item: str, event: Event, *, again: bool) -> None:
         for other in list(self.held[name]):
-            if self.items[other].leases[name].until_us <= event.at_us:
+            lease = self.items[other].leases[name]
+            if other != item and not lease.again and lease.until_us <= event.at_us:
                 self._let_go(name, other)
+        state = self.items[item]
+        before = state.leases.get(name)
+        unbroken = before is not None and before.until_us > event.at_us
+        since = before.since if before is not None and unbroken else event.position
         self.held[name].pop(item, None)
         self.held[name][item] = None
-        self.items[item].leases[name] = Lease(event.body["until"], event.body["guideline"], again)
-        self.items[item].shown.add(name)
+        lease = Lease(event.body["until"], event.body["guideline"], since, again)
+        state.leases = {**state.leases, self._word(name): lease}
+        state.lapsed = tuple(one for one in state.lapsed if one != name)
 
     def _let_go(self, name: str, item: str) -> None:
         self.held[name].pop(item, None)
-        self.items[item].leases.pop(name, None)
+        state = self.items[item]
+        if name in state.leases:
+            state.leases = {one: lease for one, lease in state.leases.items() if one != name} or NOTHING
+            if name not in state.lapsed and not self.seen(name, item):
+                state.lapsed = (*state.lapsed, self._word(name))
 
     def _answer(self, event: Event) -> None:
-        name, body, item = _who(event), event.body, str(event.item)
+        name, body = self._word(_who(event)), event.body
+        state = self.items[str(event.item)]
+        item, label = state.item.id, body["label"]
         judgement = Judgement(
-            event.position, event.at_us, name, item, body["action"], body["label"], body["comment"], body["seconds"],
-            body["guideline"], body.get("imported", False), body.get("made"),
+            event.position, event.at_us, name, item, cast(Action, self._word(body["action"])),
+            None if label is None else self._word(label), body["comment"], body["seconds"], body["guideline"],
+            body.get("imported", False), body.get("made"),
         )  # fmt: skip
-        state = self.items[item]
-        state.judged.setdefault(name, []).append(judgement)
-        state.shown.add(name)
-        self.trail[name].append((item, event.position))
+        state.said = (*state.said, judgement)
+        state.lapsed = tuple(one for one in state.lapsed if one != name)
+        self.trail[name].append(judgement)
         self._let_go(name, item)
 
     def _undone(self, event: Event) -> None:
         name, item, place = _who(event), str(event.item), event.body["position"]
-        stack = self.items[item].judged[name]
-        kept = [judgement for judgement in stack if judgement.position != place]
-        if len(kept) == len(stack):
+        state, trail = self.items[item], self.trail[name]
+        kept = tuple(one for one in state.said if one.position != place or one.annotator != name)
+        if len(kept) == len(state.said):
             raise ValueError(f"there is no judgement {place} to undo")
-        if kept:
-            self.items[item].judged[name] = kept
-        else:
-            del self.items[item].judged[name]
-        self.trail[name].remove((item, place))
+        state.said = kept
+        trail.pop(next(n for n in reversed(range(len(trail))) if trail[n].position == place))
         self._keep(name, item, event, again=True)
 
     def _adjudicated(self, event: Event) -> None:
@@ -329,20 +260,12 @@ class State:
         state.verdict = Verdict(
             event.position, event.at_us, _who(event), body["label"], body["comment"], body["guideline"]
         )
-        state.suspects, state.doubt = [], 0.0
+        state.suspects, state.doubt = (), 0.0
         for name in list(state.leases):
             self._let_go(name, state.item.id)
 
     def _forget_token(self, name: str) -> None:
         self.tokens = {token: whose for token, whose in self.tokens.items() if whose != name}
-
-
-def fold(events: Iterable[tuple[Event, str | None]]) -> State:
-    """The state after these events, each with its key."""
-    state = State()
-    for event, key in events:
-        state.apply(event, key)
-    return state
 
 
 _STEPS = {
@@ -358,6 +281,18 @@ _STEPS = {
     "undone": State._undone,
     "adjudicated": State._adjudicated,
 }
+
+
+_MOVING = frozenset({"item", "answer", "undone", "adjudicated"})
+"""What may open an item, close it, or bring it into dispute; what is enqueued sees to that itself."""
+
+
+def _divided(state: ItemState) -> bool:
+    """Whether answers differ, or somebody is unsure."""
+    standing = state.standing()
+    return len({one.label for one in standing if one.label is not None}) > 1 or any(
+        one.action == "unsure" for one in standing
+    )
 
 
 def _who(event: Event) -> str:
@@ -380,11 +315,11 @@ def _described(state: ItemState) -> Mapping[str, Any]:
         "priority": state.priority,
         "need": state.need,
         "reasons": state.reasons,
-        "judged": state.judged,
+        "said": state.said,
         "leases": state.leases,
-        "shown": sorted(state.shown),
+        "lapsed": sorted(state.lapsed),
         "verdict": state.verdict,
         "suspects": state.suspects,
         "doubt": state.doubt,
-        "events": state.events,
+        "events": list(state.events),
     }

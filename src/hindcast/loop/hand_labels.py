@@ -73,7 +73,7 @@ class LabelFeed:
         self._reader.refresh()
         for entry in self._reader.entries(self._position):
             event = decode_event(entry.position, entry.kind, entry.body)
-            self.decisions += sorted(self._deciding.take(event, entry.key), key=lambda one: one.item)
+            self.decisions += sorted(self._deciding.take(event), key=lambda one: one.item)
             self._position = entry.position
         return len(self.decisions)
 

@@ -9,8 +9,8 @@ from typing import Any, Literal
 import msgspec
 
 from hindcast.labelling.guideline import Guideline
+from hindcast.labelling.item_state import Judgement
 from hindcast.labelling.project import Project
-from hindcast.labelling.state import Judgement
 from hindcast.labelling.tasks import Annotator, Item, Task
 from hindcast.values import iso
 

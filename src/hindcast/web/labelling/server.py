@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import sys
 from collections.abc import Mapping
@@ -63,6 +64,7 @@ def run(
         listen("127.0.0.1", 0) as owner,
         admitted(project, labelling_app(project), owner) as app,
     ):
+        gc.freeze()  # what was read stays: a collection that walks a million items would keep everybody waiting
         where = address_of(listening)
         known = {person.name for person in project.annotators() if person.active}
         links = {
