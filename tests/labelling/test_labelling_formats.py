@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from base64 import b64encode
 
 import pytest
 from hypothesis import given, settings
@@ -182,6 +183,127 @@ def test_any_answers_come_back(tmp_path_factory, rows, how):
         one.export(folder / name, format)
         two.import_(folder / name, format)
         assert {row[:5] for row in said(two)} == {row[:5] for row in said(one)}
+
+
+# ---- files as other tools write them --------------------------------------------------------------------
+
+
+def ls_annotation(number, who, *choices, shape="choices", **more):
+    """As Label Studio's JSON export has it, with all the fields nobody asked for."""
+    results = [
+        {
+            "value": {shape: [choice]}, "id": f"r{number}", "from_name": "topic", "to_name": "text", "type": shape,
+            "origin": "manual",
+        }
+        for choice in choices
+    ]  # fmt: skip
+    return {
+        "id": number, "completed_by": who, "result": results, "was_cancelled": False, "ground_truth": False,
+        "created_at": "2024-03-09T22:16:08.728353Z", "updated_at": "2024-03-09T22:16:08.728390Z",
+        "draft_created_at": None, "lead_time": 4.083, "prediction": {}, "result_count": 1, "unique_id": "0f",
+        "import_id": None, "last_action": None, "task": 1, "project": 7, "updated_by": 1, "parent_prediction": None,
+        "parent_annotation": None, "last_created_by": None, **more,
+    }  # fmt: skip
+
+
+def ls_task(number, data, *annotations):
+    return {
+        "id": number, "annotations": list(annotations), "file_upload": "8a-tasks.json", "drafts": [],
+        "predictions": [{"result": [], "score": 0.5}], "data": data, "meta": {},
+        "created_at": "2024-03-09T22:15:44.1Z", "updated_at": "2024-03-09T22:16:08.7Z", "inner_id": number,
+        "total_annotations": len(annotations), "cancelled_annotations": 0, "total_predictions": 1, "comment_count": 0,
+        "comment_authors": [], "project": 7, "updated_by": 1,
+    }  # fmt: skip
+
+
+def test_a_file_as_label_studio_writes_it(tmp_path):
+    jo = {"id": 5, "first_name": "Jo", "last_name": "Ø", "email": "jo@example.org"}
+    tasks = [
+        ls_task(
+            41, {"text": "Ein Hund 🐕", "source": "forum", "score": 0.25},
+            ls_annotation(1, 3, ["animal", "dog"]), ls_annotation(2, jo, ["plant"]),
+            ls_annotation(3, 4, was_cancelled=True, lead_time=1.0),
+            ls_annotation(4, 8, "plant", ground_truth=True),
+        ),
+        ls_task(42, {"text": "Une fleur"}, ls_annotation(5, 3, ["plant"], shape="taxonomy"), ls_annotation(6, 4)),
+        ls_task(43, {"text": "Nobody saw it"}),
+        ls_task(44, {"text": "Ein Tier"}, ls_annotation(7, 3, "animal/dog")),
+    ]  # fmt: skip
+    (tmp_path / "project-7.json").write_bytes(b"\xef\xbb\xbf" + json.dumps(tasks, ensure_ascii=False).encode())
+    with make(tmp_path / "p", items=0, people=(), classes=["animal/dog", "plant"]) as project:
+        found = project.import_(tmp_path / "project-7.json", "label-studio")
+        assert (found.items, found.answers, found.decisions) == (4, 6, 1)
+        assert {row[:4] for row in said(project)} == {
+            ("41", "3", "label", "animal/dog"), ("41", "jo@example.org", "label", "plant"), ("41", "4", "skip", None),
+            ("42", "3", "label", "plant"), ("42", "4", "unsure", None), ("44", "3", "label", "animal/dog"),
+        }  # fmt: skip
+        assert decided(project) == {("41", "8", "plant", "")}
+        assert project.item("41").content == "Ein Hund 🐕"
+        assert project.item("41").meta == {"source": "forum", "score": 0.25}
+        assert project.import_(tmp_path / "project-7.json", "label-studio").known == 7
+    (tmp_path / "min.json").write_text(json.dumps([{"text": "x", "id": 1, "topic": "plant", "annotator": 1}]))
+    with make(tmp_path / "q") as project, pytest.raises(DataError, match="not as JSON-MIN"):
+        project.import_(tmp_path / "min.json", "label-studio")
+
+
+def test_files_as_doccano_writes_them(tmp_path):
+    lines = [
+        {"id": 11, "text": "Großartig!", "label": ["ham"], "Comments": ["sicher?", "ja"], "lang": "de"},
+        {"id": 12, "text": "Buy\nnow", "label": [], "Comments": []},
+        {"id": 13, "data": "an older one", "label": ["spam"]},
+    ]
+    (tmp_path / "all.jsonl").write_text("\n".join(json.dumps(line, ensure_ascii=False) for line in lines) + "\n")
+    with make(tmp_path / "p", items=0, people=()) as project:
+        project.import_(tmp_path / "all.jsonl", "doccano", annotator="Ann")
+        assert {row[:5] for row in said(project)} == {
+            ("11", "Ann", "label", "ham", "sicher?\nja"), ("13", "Ann", "label", "spam", ""),
+        }  # fmt: skip
+        assert project.item("12").content == "Buy\nnow"
+        assert project.item("11").meta == {"lang": "de"}
+    (tmp_path / "images").mkdir()
+    (tmp_path / "images" / "cat.png").write_bytes(PNG)
+    (tmp_path / "images" / "all.jsonl").write_text('{"id": 1, "filename": "cat.png", "label": ["ham"], "Comments": []}')
+    with make(tmp_path / "q", items=0, people=(), kind="image") as project:
+        project.import_(tmp_path / "images" / "all.jsonl", "doccano")
+        assert project.item("1").content.read_bytes() == PNG
+
+
+def test_files_as_prodigy_writes_them(tmp_path):
+    options = [{"id": 0, "text": "ham"}, {"id": 1, "text": "spam"}]
+    common = {"options": options, "_view_id": "choice", "config": {"choice_style": "single"}, "_task_hash": 9}
+    lines = [
+        {"text": "Café ☕", "_input_hash": 1, **common, "accept": [1], "answer": "accept", "_timestamp": 1711000000,
+         "_annotator_id": "db-ann", "_session_id": "db-ann", "meta": {"source": "web"}},
+        {"text": "Café ☕", "_input_hash": 1, **common, "accept": [0], "answer": "accept", "_annotator_id": "db-bo",
+         "_session_id": "db-bo", "meta": {"source": "web"}},
+        {"text": "two", **common, "accept": [], "answer": "ignore", "_session_id": "db-ann"},
+        {"text": "three", **common, "accept": [1], "answer": "reject", "_session_id": "db-ann"},
+        {"text": "four", **common, "accept": [], "answer": "accept", "_session_id": "db-ann"},
+        {"text": "five", "label": "spam", "answer": "accept", "_session_id": None, "_view_id": "classification"},
+    ]  # fmt: skip
+    (tmp_path / "db.jsonl").write_text("\n".join(map(json.dumps, lines)))
+    with make(tmp_path / "p", items=0, people=()) as project:
+        found = project.import_(tmp_path / "db.jsonl", "prodigy")
+        assert (found.items, found.answers) == (5, 6)
+        texts = {item: project.item(item).content for item in project.items}
+        assert {(texts[item], *rest) for item, *rest in (row[:4] for row in said(project))} == {
+            ("Café ☕", "db-ann", "label", "spam"), ("Café ☕", "db-bo", "label", "ham"),
+            ("two", "db-ann", "skip", None), ("three", "db-ann", "skip", None), ("four", "db-ann", "unsure", None),
+            ("five", "prodigy", "label", "spam"),
+        }  # fmt: skip
+        (dispute,) = [one for one in project.disagreements() if one.item.content == "Café ☕"]
+        assert dispute.item.meta == {"source": "web"}
+    image = "data:image/png;base64," + b64encode(PNG).decode()
+    (tmp_path / "images.jsonl").write_text(json.dumps({"image": image, **common, "accept": [1], "answer": "accept"}))
+    with make(tmp_path / "q", items=0, people=(), kind="image") as project:
+        project.import_(tmp_path / "images.jsonl", "prodigy")
+        (item,) = project.items
+        assert project.item(item).content.read_bytes() == PNG
+        (tmp_path / "svg.jsonl").write_text(
+            json.dumps({"image": "data:image/png;base64,PHN2Zy8+", "accept": ["spam"], "answer": "accept"})
+        )
+        with pytest.raises(DataError, match="no PNG"):
+            project.import_(tmp_path / "svg.jsonl", "prodigy")
 
 
 # ---- what does not fit ----------------------------------------------------------------------------------

@@ -10,6 +10,7 @@ from typing import Any
 
 from hindcast.columns import Frame
 from hindcast.errors import ConfigError, DataError
+from hindcast.labelling.media import place_of
 from hindcast.labelling.tasks import Item, ItemKind
 
 __all__ = ["items_of", "rows_of_file"]
@@ -113,7 +114,7 @@ def _item(row: Any, kind: ItemKind, base: Path | None) -> Item:
     if held is None and kind != "row":
         raise DataError(f"a row has no {_CONTENT[kind][0]!r}", column=_CONTENT[kind][0])
     content: Any = rest if held is None or not (kind != "row" or isinstance(rest[held], Mapping)) else rest.pop(held)
-    if kind == "image" and base is not None and isinstance(content, str):
-        content = base / content
+    if kind == "image" and base is not None:
+        content = place_of(content, base)
     meta = row.get("meta") or ({} if content is rest else rest)
     return Item(row[named], content, meta, row.get("gold"))

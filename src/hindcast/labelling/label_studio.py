@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,7 @@ from hindcast.journal import replace_file
 from hindcast.labelling.book import Book
 from hindcast.labelling.imported import Said
 from hindcast.labelling.item_state import ItemState
-from hindcast.labelling.media import beside
+from hindcast.labelling.media import beside, place_of
 from hindcast.values import iso, moment_us
 
 __all__ = ["read_label_studio", "write_label_studio"]
@@ -85,8 +85,10 @@ def _annotation(
 def read_label_studio(book: Book, path: Path, annotator: str | None) -> Iterator[Said]:
     """What the tasks of an export say; rows are tasks, from 1.
 
-    An item's id is ``meta.item``, else ``data.id`` or the task's id. One choice per annotation is its label; results of
-    other types (boxes, spans) are refused by name.
+    An item's id is ``meta.item``, else ``data.id`` or the task's id; other fields of its data stand beside it. One
+    choice per annotation is its label, of nested ones (or a taxonomy) the path (``animal/dog``) or its end, whichever
+    is a class. A cancelled annotation is a skip, one of ground truth a decision, one without a result unsure. Results
+    of other types (boxes, spans) are refused by name.
     """
     try:
         tasks = json.loads(path.read_bytes())
@@ -96,16 +98,20 @@ def read_label_studio(book: Book, path: Path, annotator: str | None) -> Iterator
         raise DataError("Label Studio's JSON is a list of tasks", file=str(path), value=type(tasks).__name__)
     for row, task in enumerate(tasks, 1):
         read = _Reader(path, row)
-        data = read.mapping(read.field(task, "data", "data"), "data")
+        if "data" not in read.mapping(task, "task"):
+            raise read.wrong("data", "missing; export as JSON, not as JSON-MIN")
+        data = read.mapping(task["data"], "data")
         meta = read.mapping(task.get("meta") or {}, "meta")
         item = meta.get("item", data.get("id", task.get("id")))
         if item is None:
             raise read.wrong("id", "a task has no id")
+        named, content = _content(book, data, path, read)
+        beside_it = {name: value for name, value in data.items() if named and name not in (named, "id")}
         whole = {
             "row": row,
             "item": str(item),
-            "content": _content(book, data, path, read),
-            "meta": read.mapping(meta.get("meta") or {}, "meta.meta"),
+            "content": content,
+            "meta": read.mapping(meta.get("meta", beside_it) or {}, "meta.meta"),
             "gold": meta.get("gold"),
         }
         found = task.get("annotations", task.get("completions")) or []
@@ -114,7 +120,7 @@ def read_label_studio(book: Book, path: Path, annotator: str | None) -> Iterator
         if not found:
             yield Said(**whole)
         for place, one in enumerate(found):
-            yield Said(**whole, **_said(read, one, f"annotations[{place}]", annotator))
+            yield Said(**whole, **_said(read, one, f"annotations[{place}]", annotator, book.settings.classes))
 
 
 class _Reader:
@@ -137,22 +143,19 @@ class _Reader:
         return value[name]
 
 
-def _content(book: Book, data: Mapping[str, Any], path: Path, read: _Reader) -> Any:
+def _content(book: Book, data: Mapping[str, Any], path: Path, read: _Reader) -> tuple[str | None, Any]:
+    """What of a task's data is looked at, under which name; of a row it is all."""
     kind = book.settings.kind
     if kind == "row":
-        return dict(data)
+        return None, dict(data)
     texts = {name: value for name, value in data.items() if isinstance(value, str) and name != "id"}
     named = kind if kind in texts else next(iter(texts)) if len(texts) == 1 else None
     if named is None:
         raise read.wrong(f"data.{kind}", f"the task's data has no {kind}")
-    return texts[named] if kind == "text" else _image(texts[named], path)
+    return named, texts[named] if kind == "text" else place_of(texts[named], path.parent)
 
 
-def _image(place: str, path: Path) -> str | Path:
-    return place if "://" in place else path.parent / place
-
-
-def _said(read: _Reader, one: Any, where: str, annotator: str | None) -> dict[str, Any]:
+def _said(read: _Reader, one: Any, where: str, annotator: str | None, classes: Sequence[str]) -> dict[str, Any]:
     results = read.field(one, "result", f"{where}.result")
     if not isinstance(results, list):
         raise read.wrong(f"{where}.result", "results are a list", results)
@@ -165,14 +168,14 @@ def _said(read: _Reader, one: Any, where: str, annotator: str | None) -> dict[st
         if shape == "textarea":
             told = value.get("text")
             comment = "\n".join(map(str, told)) if isinstance(told, list) else str(told or "")
-        elif shape == "choices":
-            choices = read.field(value, "choices", f"{at}.value.choices")
+        elif shape in ("choices", "taxonomy"):
+            choices = read.field(value, shape, f"{at}.value.{shape}")
             if not isinstance(choices, list) or len(choices) != 1:
-                raise read.wrong(f"{at}.value.choices", "an item has one class", choices)
+                raise read.wrong(f"{at}.value.{shape}", "an item has one class", choices)
             if result.get("from_name") == "unsure":
                 unsure = True
             else:
-                labels.append(str(choices[0]))
+                labels.append(_chosen(choices[0], classes))
         else:
             raise read.wrong(f"{at}.type", "only choices and text areas are labels of whole items", shape)
     if len(labels) > 1:
@@ -188,6 +191,14 @@ def _said(read: _Reader, one: Any, where: str, annotator: str | None) -> dict[st
         "made_us": _moment(read, one.get("created_at"), f"{where}.created_at"),
         "column": f"{where}.result",
     }
+
+
+def _chosen(choice: Any, classes: Sequence[str]) -> str:
+    """The class that was chosen; of nested choices, which come as a path, the path or else its end."""
+    if not isinstance(choice, list) or not choice:
+        return str(choice)
+    path = [str(name) for name in choice]
+    return next((name for mark in ("/", " / ", " > ") if (name := mark.join(path)) in classes), path[-1])
 
 
 def _who(read: _Reader, by: Any, where: str, annotator: str | None) -> str:

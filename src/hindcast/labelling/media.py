@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import re
+from base64 import b64decode
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,9 +16,10 @@ if TYPE_CHECKING:
     from hindcast.labelling.book import Book
     from hindcast.labelling.tasks import Item
 
-__all__ = ["beside", "image_type", "keep_image"]
+__all__ = ["beside", "image_type", "keep_image", "place_of"]
 
 _LARGEST = 64 << 20
+_WRITTEN = re.compile(r"data:[\w/+.-]*;base64,")
 _TYPES = (
     ("png", b"\x89PNG\r\n\x1a\n", b""),
     ("jpg", b"\xff\xd8\xff", b""),
@@ -46,6 +49,8 @@ def image_type(data: bytes) -> str | None:
 def keep_image(folder: Path, content: str | Path | bytes) -> str:
     """Copy an image into `folder`, durably, and give its name there; the same image again is the same name.
 
+    Its content is a file's path, its bytes, or an address that holds it (``data:image/png;base64,...``).
+
     Raises
     ------
     DataError
@@ -54,11 +59,15 @@ def keep_image(folder: Path, content: str | Path | bytes) -> str:
     if isinstance(content, bytes):
         data, shown = content, f"{len(content)} bytes"
     else:
-        shown = str(content)
+        shown = str(content) if len(str(content)) <= 200 else f"{str(content)[:197]}..."
         if "://" in shown[:12]:
             raise DataError("an image is given as a file; nothing is fetched", column="content", value=shown)
         try:
-            data = Path(content).expanduser().read_bytes()
+            written = _WRITTEN.match(content) if isinstance(content, str) else None
+            if written:
+                data = b64decode(str(content)[written.end() :], validate=True)
+            else:
+                data = Path(content).expanduser().read_bytes()
         except (OSError, ValueError) as error:
             raise DataError(f"the image cannot be read: {error}", column="content", value=shown) from None
     if len(data) > _LARGEST:
@@ -71,6 +80,13 @@ def keep_image(folder: Path, content: str | Path | bytes) -> str:
     if not (folder / name).exists():
         replace_file(folder / name, data)
     return name
+
+
+def place_of(image: Any, folder: Path) -> Any:
+    """Where an image is that a file in `folder` names; what is no path there is left as it is."""
+    if isinstance(image, str) and not ("://" in image[:12] or _WRITTEN.match(image)):
+        return folder / image
+    return image
 
 
 def beside(book: Book, item: Item, path: Path) -> Any:

@@ -14,7 +14,7 @@ from hindcast.journal import replace_file
 from hindcast.labelling.book import Book
 from hindcast.labelling.imported import Said
 from hindcast.labelling.items import rows_of_file
-from hindcast.labelling.media import beside
+from hindcast.labelling.media import beside, place_of
 from hindcast.values import iso, moment_us
 
 __all__ = ["csv_text", "read_long", "read_wide", "write_long", "write_wide"]
@@ -140,7 +140,7 @@ def _content(book: Book, content: Any, path: Path, row: int) -> Any:
     if content is None or kind == "text":
         return content
     if kind == "image":
-        return path.parent / str(content)
+        return place_of(str(content), path.parent)
     if isinstance(content, str):
         try:
             return json.loads(content)

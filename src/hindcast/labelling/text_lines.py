@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +13,11 @@ from hindcast.labelling.book import Book
 from hindcast.labelling.decisions import labels
 from hindcast.labelling.imported import Said
 from hindcast.labelling.items import rows_of_file
-from hindcast.labelling.media import beside
+from hindcast.labelling.media import beside, place_of
 from hindcast.values import digest
+
+_CONTENT = {"image": ("image", "filename", "data")}
+_DOCCANO = frozenset({"id", "item", "text", "data", "row", "image", "filename", "label", "labels", "Comments"})
 
 __all__ = ["read_doccano", "read_prodigy", "write_doccano", "write_prodigy"]
 
@@ -39,7 +42,10 @@ def write_doccano(book: Book, path: Path, method: str) -> int:
 
 
 def read_doccano(book: Book, path: Path, annotator: str | None) -> Iterator[Said]:
-    """Lines of doccano's classification projects; who labelled is not in them, so `annotator` says it."""
+    """Lines of doccano's classification projects; who labelled is not in them, so `annotator` says it.
+
+    Of images it has their names (``filename``); other fields of a line stand beside the item.
+    """
     for row, line in _lines(path):
         given = line.get("label", line.get("labels", []))
         found = [given] if isinstance(given, str) else given
@@ -47,10 +53,11 @@ def read_doccano(book: Book, path: Path, annotator: str | None) -> Iterator[Said
             raise DataError("an item has one class", file=str(path), row=row, column="label", value=given)
         content = _content(book, line, path, row)
         item = str(line.get("item", line.get("id", digest(str(content)))))
-        if found:
-            yield Said(row, item, content, annotator or "doccano", found[0])
-        else:
-            yield Said(row, item, content)
+        meta = {name: value for name, value in line.items() if name not in _DOCCANO and value is not content}
+        said = line.get("Comments")
+        comment = "\n".join(map(str, said)) if isinstance(said, list) and found else ""
+        who = (annotator or "doccano", found[0]) if found else (None, None)
+        yield Said(row, item, content, *who, comment=comment, meta=meta)
 
 
 def write_prodigy(book: Book, path: Path) -> int:
@@ -81,7 +88,8 @@ def write_prodigy(book: Book, path: Path) -> int:
 def read_prodigy(book: Book, path: Path, annotator: str | None) -> Iterator[Said]:
     """Lines of Prodigy's choices (``accept``), or of its accept-or-reject of one ``label``.
 
-    A rejected label says the other class where there are two; with more it says too little, and is refused.
+    A rejected label says the other class where there are two; with more it says too little, and is refused. A question
+    that was rejected or ignored as a whole is a skip, an accepted one with nothing chosen is unsure.
     """
     classes = book.settings.classes
     for row, line in _lines(path):
@@ -102,18 +110,22 @@ def read_prodigy(book: Book, path: Path, annotator: str | None) -> Iterator[Said
         chosen = line["accept"] if "accept" in line else [line["label"]] if "label" in line else []
         if not isinstance(chosen, list) or len(chosen) > 1:
             raise wrong("accept", "an item has one class", chosen)
-        label = str(chosen[0]) if chosen else None
-        if given == "ignore":
+        label = _chosen(chosen[0], line.get("options"), classes) if chosen else None
+        asked = "accept" in line
+        if given == "ignore" or (asked and given == "reject"):
             label = None
+        elif label is None and asked:
+            pass
         elif label is None:
             raise wrong("accept", "an answer without a choice", chosen)
         elif label not in classes:
-            raise wrong("accept" if "accept" in line else "label", f"none of the classes {', '.join(classes)}", label)
+            raise wrong("accept" if asked else "label", f"none of the classes {', '.join(classes)}", label)
         elif given == "reject":
             if len(classes) != 2:
                 raise wrong("answer", f"a rejected label does not say which of {len(classes)} classes it is", label)
             label = next(name for name in classes if name != label)
-        flagged = bool(line.get("flagged"))
+        torn = bool(line.get("flagged")) or (label is None and given == "accept")
+        more = {name: value for name, value in meta.items() if name != "item"} if isinstance(meta, Mapping) else {}
         who = line.get("_annotator_id", line.get("_session_id")) or annotator or "prodigy"
         at = line.get("_timestamp")
         if at is not None and (isinstance(at, bool) or not isinstance(at, int | float)):
@@ -124,11 +136,21 @@ def read_prodigy(book: Book, path: Path, annotator: str | None) -> Iterator[Said
             content,
             str(who),
             label,
-            "unsure" if flagged else "skip" if label is None else "label",
+            "unsure" if torn else "skip" if label is None else "label",
             str(line.get("comment") or ""),
             made_us=None if at is None else int(at * 1_000_000),
-            column="accept" if "accept" in line else "label",
+            meta=more,
+            column="accept" if asked else "label",
         )
+
+
+def _chosen(choice: Any, options: Any, classes: Sequence[str]) -> str:
+    """The class that was chosen: an option by its id, or by its text if that is the class."""
+    if str(choice) not in classes and isinstance(options, list):
+        for one in options:
+            if isinstance(one, Mapping) and one.get("id") == choice and one.get("text") in classes:
+                return str(one["text"])
+    return str(choice)
 
 
 def _fields(book: Book, content: Any) -> dict[str, Any]:
@@ -137,10 +159,10 @@ def _fields(book: Book, content: Any) -> dict[str, Any]:
 
 def _content(book: Book, line: Mapping[str, Any], path: Path, row: int) -> Any:
     kind = book.settings.kind
-    content = line.get(kind, line.get("data"))
+    content = next((line[name] for name in _CONTENT.get(kind, (kind, "data")) if line.get(name) is not None), None)
     if content is None:
         raise DataError(f"a line has no {kind!r}", file=str(path), row=row, column=kind)
-    return path.parent / content if kind == "image" and isinstance(content, str) and "://" not in content else content
+    return place_of(content, path.parent) if kind == "image" else content
 
 
 def _lines(path: Path) -> Iterator[tuple[int, Mapping[str, Any]]]:
