@@ -29,9 +29,7 @@ __all__ = [
     "DIGITS",
     "exact_add",
     "exact_add_product",
-    "exact_add_square",
     "exact_read",
-    "exact_variance",
     "pair_add",
     "pair_variance",
     "two_product",
@@ -105,12 +103,6 @@ def exact_add_product(digits: np.ndarray, a: float, b: float, sign: int) -> None
 
 
 @compiled
-def exact_add_square(digits: np.ndarray, x: float, sign: int) -> None:
-    """Add ``sign * x**2`` to `digits` without rounding the product (|x| below 1e150). O(1)."""
-    exact_add_product(digits, x, x, sign)
-
-
-@compiled
 def exact_read(digits: np.ndarray) -> float:
     """The exact sum rounded once to a float. O(DIGITS)."""
     top = DIGITS - 1
@@ -175,28 +167,12 @@ def exact_read(digits: np.ndarray) -> float:
 
 
 @compiled
-def exact_variance(sums: np.ndarray, squares: np.ndarray, count: int) -> float:
-    """The sample variance (divisor ``count - 1``) from exact sums of x and x**2; nan below two values.
+def pair_variance(s_high: float, s_low: float, q_high: float, q_low: float, count: int) -> float:
+    """The sample variance (divisor ``count - 1``) from sums of x and x**2, each in two doubles; nan below two values.
 
     The difference of the two large terms is taken in twice the working precision, so the result is right to
     about 1e-14 of itself, or to 1e-30 of the mean square where the values hardly vary.
     """
-    if count < 2:
-        return math.nan
-    s_high = exact_read(sums)
-    exact_add(sums, s_high, -1)
-    s_low = exact_read(sums)
-    exact_add(sums, s_high, 1)
-    q_high = exact_read(squares)
-    exact_add(squares, q_high, -1)
-    q_low = exact_read(squares)
-    exact_add(squares, q_high, 1)
-    return float(pair_variance(s_high, s_low, q_high, q_low, count))
-
-
-@compiled
-def pair_variance(s_high: float, s_low: float, q_high: float, q_low: float, count: int) -> float:
-    """The sample variance from sums of x and x**2, each in two doubles; nan below two values."""
     if count < 2:
         return math.nan
     n = float(count)
