@@ -232,7 +232,7 @@ def student_quantile(share: float, freedom: int) -> float:
     (2.4469, 1.973)
     """
     low, high = 0.0, 1.0
-    while _student_share(high, freedom) < share:
+    while _student_share(high, freedom) < share and high < 2.0**1000:  # next to 1 the sum may stay below by rounding
         high *= 2.0
     for _ in range(80):
         middle = (low + high) / 2.0
