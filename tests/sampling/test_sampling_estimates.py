@@ -242,11 +242,19 @@ SOME = simple_random(10, 3)
         (lambda: estimate_mean([1.0, math.nan, 2.0], SOME), DataError, "a value is missing"),
         (lambda: estimate_mean([1.0, 1.0, 1.0], SOME, estimator="x"), UnknownName, "no estimator 'x'"),
         (lambda: estimate_mean([1, 1, 1], SOME, where=[1, 0, 1]), DataError, "where= is a mask"),
-        (lambda: estimate_mean([1, 1, 1], SOME, level=1.0), ConfigError, "between 0 and 1"),
+        (lambda: estimate_mean([1, 1, 1], SOME, level=1.0), ConfigError, "level must be a number above 0 and below 1"),
         (lambda: estimate_rate([1, 2, 1], SOME), DataError, "values that are 0 or 1"),
-        (lambda: estimate_quantile([1, 2, 1], 2, SOME), ConfigError, "share lies in"),
-        (lambda: bootstrap_estimate([1, 2], SOME, lambda v, w: 0.0), DataError, "3 drawn rows and 2 values"),
-        (lambda: bootstrap_estimate([1, 2, 3], SOME, lambda v, w: 0.0, draws=1), ConfigError, "at least 2 draws"),
+        (
+            lambda: estimate_quantile([1, 2, 1], 2, SOME),
+            ConfigError,
+            "share must be a number of at least 0",
+        ),
+        (lambda: bootstrap_estimate([1, 2], SOME, lambda v, w: 0.0), DataError, "3 drawn rows and values of shape"),
+        (
+            lambda: bootstrap_estimate([1, 2, 3], SOME, lambda v, w: 0.0, draws=1),
+            ConfigError,
+            "draws must be a whole",
+        ),
         (lambda: convenience(5, 2).weights, ConfigError, "has no weights"),
     ],
 )

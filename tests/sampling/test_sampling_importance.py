@@ -96,7 +96,7 @@ def test_tails_without_a_shape():
 def test_bad_densities_are_answered_kindly(call, says):
     with pytest.raises(DataError, match=says):
         call()
-    with pytest.raises(ConfigError, match="truncate is above zero"):
+    with pytest.raises(ConfigError, match=r"truncate \(in times of the mean weight\) must be a number above 0"):
         importance_weights([1.0], [1.0], truncate=-1.0)
 
 

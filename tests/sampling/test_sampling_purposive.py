@@ -91,11 +91,11 @@ def test_referrals_are_few_and_seeded():
         (lambda: judgement(3, [5]), DataError, "outside the population"),
         (lambda: judgement(3, np.array([True])), DataError, "a mask needs"),
         (lambda: quota(["a"], {"b": 1}), UnknownName, "no cell 'b'"),
-        (lambda: quota(["a"], {"a": -1}), ConfigError, "cannot give -1"),
+        (lambda: quota(["a"], {"a": -1}), ConfigError, "must be a whole number of at least 0, got -1"),
         (lambda: quota(["a"], 1, order=[1, 2]), DataError, "2 values for 1 rows"),
         (lambda: snowball([(0, 9)], [0], nodes=3), UnknownName, "no node '9'"),
         (lambda: snowball([(0, 1, 2)], [0]), DataError, "a pair of nodes"),
-        (lambda: snowball([], [], waves=-1), ConfigError, "waves >= 0"),
+        (lambda: snowball([], [], waves=-1), ConfigError, "waves must be a whole number of at least 0"),
     ],
 )
 def test_bad_requests_are_answered_kindly(call, error, says):

@@ -1,6 +1,7 @@
 """Reservoirs have the law of a draw from the whole stream, however it comes, and so do their merges."""
 
 import math
+from collections import Counter
 
 import numpy as np
 import pandas as pd
@@ -213,28 +214,66 @@ def test_a_parquet_file_is_read_batch_by_batch(tmp_path):
         reservoir(tmp_path / "nowhere.parquet", 3)
 
 
+def test_only_groups_of_rows_that_hold_the_sample_are_read(tmp_path, monkeypatch):
+    path = tmp_path / "rows.parquet"
+    pq.write_table(pa.table({"id": np.arange(50_000)}), path, row_group_size=1_000)
+    read = []
+    real = pq.ParquetFile.iter_batches
+    monkeypatch.setattr(
+        pq.ParquetFile, "iter_batches", lambda file, **k: read.extend(k["row_groups"]) or real(file, **k)
+    )
+    kept = reservoir(path, 5, seed=4)
+    assert sorted(read) == sorted({place // 1_000 for place in kept.sample().places.tolist()})
+    assert kept.rows()["id"].to_pylist() == kept.sample().places.tolist()
+
+
+def test_skipped_rows_cost_no_luck():
+    class Endless:
+        """Rows that are made when they are taken: nobody could hold them."""
+
+        taken = 0
+
+        def __len__(self):
+            return 10**12
+
+        def batches(self):
+            raise AssertionError("all rows were asked for")
+
+        def take(self, places):
+            Endless.taken += len(places)
+            return places
+
+    kept = Reservoir(100, seed=1)
+    kept.extend(Endless())
+    places = kept.sample().places
+    assert (kept.rows() == places).all()
+    assert Endless.taken == 100
+    assert stats.kstest(places / 10**12, "uniform").pvalue > 1e-4
+
+
 # ---- one for each stratum ---------------------------------------------------------------------------------
 
 
 def test_each_stratum_has_the_law_of_its_own_reservoir():
     by = ["a", "b", "a", "b", "a", "b", "a", "b", "a"]
 
-    def part(seed, which, merge):
+    def drawn(seed, merge):
+        kept = StrataReservoir(2, seed=seed)
         if merge:
-            one, two = StrataReservoir(2, seed=seed), StrataReservoir(2, seed=seed, shard=1)
-            one.extend(np.arange(4), by[:4])
-            two.extend(np.arange(4, 9), by[4:])
-            kept = one.merge(two)
+            other = StrataReservoir(2, seed=seed, shard=1)
+            kept.extend(np.arange(4), by[:4])
+            other.extend(np.arange(4, 9), by[4:])
+            kept = kept.merge(other)
         else:
-            kept = StrataReservoir(2, seed=seed)
             kept.extend(np.arange(9), by)
-        return [r for r in kept.rows() if by[r] == which]
+        return sorted(int(row) for row in kept.rows())
 
+    evens = {(i, j): 1 / 10 for i in range(0, 9, 2) for j in range(i + 2, 9, 2)}
+    odds = {(i, j): 1 / 6 for i in range(1, 8, 2) for j in range(i + 2, 8, 2)}
     for merge in (False, True):
-        evens = {(i, j): 1 / 10 for i in range(0, 9, 2) for j in range(i + 2, 9, 2)}
-        odds = {(i, j): 1 / 6 for i in range(1, 8, 2) for j in range(i + 2, 8, 2)}
-        assert fits(sets_of(lambda seed, merge=merge: part(seed, "a", merge)), evens)
-        assert fits(sets_of(lambda seed, merge=merge: part(seed, "b", merge)), odds)
+        found = [drawn(seed, merge) for seed in range(SEEDS)]
+        for left, chances in ((0, evens), (1, odds)):
+            assert fits(Counter(tuple(row for row in rows if row % 2 == left) for rows in found), chances)
 
 
 @given(st.lists(st.sampled_from("abc"), min_size=1, max_size=60), st.integers(1, 5), st.booleans(), st.data())
@@ -268,7 +307,7 @@ def test_sizes_can_differ_by_stratum():
     ("call", "error", "says"),
     [
         (lambda: Reservoir(0), ConfigError, "at least 1"),
-        (lambda: StrataReservoir({"a": 0}), ConfigError, "got 0 of 'a'"),
+        (lambda: StrataReservoir({"a": 0}), ConfigError, "of 'a' must be a whole number of at least 1"),
         (lambda: Reservoir(2).extend([1], [1.0]), ConfigError, "weights were given"),
         (lambda: Reservoir(2, weighted=True).extend([1]), ConfigError, "needs the weight"),
         (lambda: Reservoir(2, weighted=True).extend([1], [1.0, 2.0]), DataError, "2 weights"),

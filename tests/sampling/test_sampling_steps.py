@@ -98,7 +98,7 @@ def test_steps_follow_each_other():
     [
         (lambda: sample_rows(), ConfigError, "either n= or share="),
         (lambda: sample_rows(0), ConfigError, "at least 1"),
-        (lambda: sample_rows(share=0), ConfigError, "share lies in"),
+        (lambda: sample_rows(share=0), ConfigError, "share must be a number above 0 and at most 1"),
         (lambda: stratified_rows([], 5), ConfigError, "name at least one"),
         (lambda: stratified_rows("x", 5, allocation="optimal"), UnknownName, "no allocation 'optimal'"),
         (lambda: stratified_rows("kindd", 5).apply(ROWS, 0), UnknownName, "Did you mean 'kind'"),

@@ -16,9 +16,10 @@ from hindcast.sampling.estimates import (
 )
 from hindcast.sampling.importance import ImportanceWeights, importance_estimate, importance_weights, tail_shape
 from hindcast.sampling.purposive import convenience, judgement, quota, snowball
-from hindcast.sampling.reservoir import Reservoir, reservoir
+from hindcast.sampling.reservoir import Reservoir
 from hindcast.sampling.sample import Sample
 from hindcast.sampling.simple import bernoulli, simple_random, systematic
+from hindcast.sampling.source import reservoir
 from hindcast.sampling.steps import (
     RecentRows,
     SampleRows,

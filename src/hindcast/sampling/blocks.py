@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import operator
 from collections.abc import Mapping, Sequence, Sized
 from typing import Any
 
@@ -10,29 +9,29 @@ import numpy as np
 
 from hindcast.columns import Column, Frame
 from hindcast.errors import ConfigError, DataError, UnknownName
+from hindcast.parameters import share as share_of
+from hindcast.parameters import whole
 from hindcast.values import Ints
 
-__all__ = ["column_of", "is_block", "joined", "rows_in", "size_of", "take_rows"]
+__all__ = ["array_of", "column_of", "is_block", "joined", "rows_in", "size_of", "take_rows"]
+
+_MOST_ROWS = 2**53  # beyond it a share of them is no whole number of a float
+MOST_DRAWN = 2 * 10**8
 
 
 def rows_in(population: Any) -> int:
     """The number of rows of a population: a whole number itself, or of anything that holds rows."""
-    if isinstance(population, bool):
-        raise ConfigError(f"a population is a number of rows or something that holds rows, got {population!r}.")
     shape = getattr(population, "shape", None)
-    if shape is not None and len(shape):  # scipy's sparse matrices have a shape and refuse len()
+    if isinstance(shape, tuple) and shape:  # scipy's sparse matrices have a shape and refuse len()
         return int(shape[0])
-    if isinstance(population, Sized):
+    if isinstance(population, Sized) and shape != ():
         return len(population)
+    if shape == () and not hasattr(population, "item"):
+        population = None
     try:
-        n = operator.index(population)
-    except TypeError:
-        raise ConfigError(
-            f"a population is a number of rows or something that holds rows, got {population!r:.80}."
-        ) from None
-    if n < 0:
-        raise ConfigError(f"a population cannot have {n} rows.")
-    return n
+        return whole("a population", population.item() if shape == () else population, least=0, most=_MOST_ROWS)
+    except ConfigError as error:
+        raise ConfigError(f"a population is a number of rows or something that holds rows: {error}") from None
 
 
 def size_of(n: int | None, share: float | None, population: int, what: str, *, repeats: bool = False) -> int:
@@ -40,15 +39,9 @@ def size_of(n: int | None, share: float | None, population: int, what: str, *, r
     if (n is None) == (share is None):
         raise ConfigError(f"{what}: say how many rows, either n= or share=.")
     if share is not None:
-        if not 0 <= share <= 1:
-            raise ConfigError(f"{what}: a share lies in [0, 1], got {share}.")
-        return round(share * population)
-    try:
-        count = -1 if n is None or isinstance(n, bool) else operator.index(n)
-    except TypeError:
-        count = -1
-    if count < 0:
-        raise ConfigError(f"{what}: n is a whole number of rows, got {n!r}.")
+        count = round(share_of(f"{what}: share", share, zero=True) * population)
+    else:
+        count = whole(f"{what}: n", n, least=0)
     if count > population and not repeats:
         raise DataError(
             f"{what}: {count} rows were asked for, and there are {population}; "
@@ -56,7 +49,17 @@ def size_of(n: int | None, share: float | None, population: int, what: str, *, r
         )
     if count and not population:
         raise DataError(f"{what}: there are no rows to draw from.")
+    if count > MOST_DRAWN:
+        raise ConfigError(f"{what}: a sample lies in memory, so {MOST_DRAWN} rows are the most, and not {count}.")
     return count
+
+
+def array_of(values: Any, what: str) -> np.ndarray[Any, Any]:
+    """Values as an array of whatever type they are; rows of different lengths are no array."""
+    try:
+        return np.asarray(values)
+    except ValueError as error:
+        raise DataError(f"{what}: an array is needed, and rows differ in length: {error}") from None
 
 
 def is_block(value: Any) -> bool:
@@ -76,7 +79,7 @@ def take_rows(rows: Any, places: Ints) -> Any:
         return rows.take(places)
     if hasattr(rows, "iloc"):
         return rows.iloc[places]
-    if hasattr(rows, "num_rows") or hasattr(rows, "to_pylist"):  # pyarrow
+    if hasattr(rows, "num_rows") or hasattr(rows, "to_pylist") or hasattr(rows, "batches"):  # pyarrow, Parquet
         return rows.take(places)
     if hasattr(rows, "to_arrow") or hasattr(rows, "tocsr"):
         return (rows.tocsr() if hasattr(rows, "tocsr") else rows)[places]

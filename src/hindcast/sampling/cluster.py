@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from hindcast.errors import ConfigError
+from hindcast.parameters import seed_of, switch, whole
 from hindcast.sampling.blocks import size_of
 from hindcast.sampling.sample import Sample, Spread, by_place
 from hindcast.sampling.simple import draw
@@ -54,11 +54,11 @@ def cluster(
     """
     strata = strata_of(groups)
     n = size_of(n, share, len(strata), "cluster")
-    if within is not None and within < 1:
-        raise ConfigError(f"cluster: within is at least one row of each group, got {within}.")
-    random = np.random.default_rng([seed, _CLUSTER])
+    if within is not None:
+        within = whole("cluster: within", within, least=1)
+    random = np.random.default_rng([seed_of(seed), _CLUSTER])
     sizes = strata.sizes
-    if by_size:
+    if switch("cluster: by_size", by_size):
         chance = inclusion(sizes, n)
         drawn = np.sort(pivotal(chance, random))
     else:

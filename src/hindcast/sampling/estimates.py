@@ -16,9 +16,12 @@ from typing import Any, Literal
 
 import numpy as np
 
-from hindcast.errors import ConfigError, DataError, UnknownName
+from hindcast.errors import ConfigError, DataError
 from hindcast.metrics import Estimate, student_quantile, wilson
 from hindcast.metrics.rows import numbers
+from hindcast.parameters import choice, level_of, seed_of, whole
+from hindcast.parameters import share as share_of
+from hindcast.sampling.blocks import array_of
 from hindcast.sampling.sample import Sample
 from hindcast.values import Bools, Floats, Ints
 
@@ -35,6 +38,7 @@ __all__ = [
 _NAN = float("nan")
 _BOOTSTRAP = 71
 _CERTAIN = 1.0 - 1e-12
+_MOST_DRAWS = 10**6
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,9 +131,9 @@ def estimate_mean(
     >>> print(estimate_mean(income[sample.places], sample))
     519.8 [460, 579.6]
     """
+    level = level_of("level", level)
     y, domain = _values(values, sample), _domain(where, sample)
-    if estimator not in ("hajek", "horvitz-thompson"):
-        raise UnknownName("estimator", str(estimator), ["hajek", "horvitz-thompson"], where="estimate_mean")
+    choice("estimator", estimator, ["hajek", "horvitz-thompson"], where="estimate_mean")
     if not sample.random:
         return _refused(float(y[domain].mean()) if domain.any() else _NAN, sample, int(domain.sum()))
     w = sample.weights
@@ -160,6 +164,7 @@ def estimate_total(values: Any, sample: Sample, *, where: Any = None, level: flo
     >>> print(estimate_total(3.0 * size[sample.places], sample))
     1.515e+04 [1.515e+04, 1.515e+04]
     """
+    level = level_of("level", level)
     y, domain = _values(values, sample), _domain(where, sample)
     if not sample.random:
         value = float(y[domain].sum()) * sample.population / len(sample) if len(sample) else _NAN
@@ -190,6 +195,7 @@ def estimate_rate(values: Any, sample: Sample, *, where: Any = None, level: floa
     >>> print(estimate_rate(np.zeros(50), sample))
     0 [0, 0.07439]
     """
+    level = level_of("level", level)
     y, domain = _values(values, sample), _domain(where, sample)
     wrong = (y != 0) & (y != 1)
     if wrong.any():
@@ -203,7 +209,7 @@ def estimate_rate(values: Any, sample: Sample, *, where: Any = None, level: floa
         return SampleEstimate(p, p, p, mean.n, 0.0, math.inf, mean.notes)
     freedom = _freedom(sample)
     size = p * (1 - p) / mean.error**2 if mean.error > 0 and 0 < p < 1 else _kish(w, domain, sample)
-    shrunk = size * (NormalDist().inv_cdf(0.5 + level / 2) / reach(level, freedom)) ** 2
+    shrunk = size * (NormalDist().inv_cdf(_upper(level)) / reach(level, freedom)) ** 2
     low, high = wilson(p * shrunk, shrunk, level)
     return SampleEstimate(p, min(low, p), max(high, p), mean.n, mean.error, size, mean.notes)
 
@@ -225,8 +231,8 @@ def estimate_quantile(
     >>> print(estimate_quantile(np.arange(1000.0)[sample.places], 0.5, sample))
     508 [430, 589]
     """
-    if not 0 <= share <= 1:
-        raise ConfigError(f"estimate_quantile: a share lies in [0, 1], got {share}.")
+    share = share_of("estimate_quantile: share", share, zero=True)
+    level = level_of("level", level)
     y, domain = _values(values, sample), _domain(where, sample)
     inside = y[domain]
     w = sample.weights[domain] if sample.random else np.ones(len(inside))
@@ -248,7 +254,7 @@ def estimate_quantile(
         return _told(value, _NAN, y, sample.weights, domain, sample, level)
     half = reach(level, _freedom(sample)) * math.sqrt(variance)
     low, high = read(max(share - half, 0.0)), read(min(share + half, 1.0))
-    normal = NormalDist().inv_cdf(0.5 + level / 2)
+    normal = NormalDist().inv_cdf(_upper(level))
     return SampleEstimate(
         value,
         low,
@@ -297,15 +303,27 @@ def bootstrap_estimate(
     >>> found.low < found.value < found.high
     True
     """
-    data = values if hasattr(values, "__array__") or not isinstance(values, list | tuple) else np.asarray(values)
-    if len(data) != len(sample):
-        raise DataError(f"{len(sample)} drawn rows and {len(data)} values; pass values[sample.places].")
+    level = level_of("level", level)
+    draws = whole("draws", draws, least=2, most=_MOST_DRAWS)
+    drawn_by(sample)
+    for name, function in (("statistic", statistic), ("progress", print if progress is None else progress)):
+        if not callable(function):
+            raise ConfigError(f"bootstrap_estimate: {name} must be a function, got a {type(function).__name__}.")
+    data = values if hasattr(values, "__array__") else array_of(values, "values")
+    if data.shape[:1] != (len(sample),):
+        raise DataError(f"{len(sample)} drawn rows and values of shape {data.shape}; pass values[sample.places].")
+
+    def figure(rows: Any, weights: Floats) -> float:
+        found = statistic(rows, weights)
+        try:
+            return float(found)
+        except (TypeError, ValueError):
+            raise ConfigError(f"the statistic must give one number, got {found!r:.60}.") from None
+
     if not sample.random:
-        return _refused(float(statistic(data, np.ones(len(sample)))), sample, len(sample))
-    if draws < 2:
-        raise ConfigError(f"a bootstrap needs at least 2 draws, got {draws}.")
+        return _refused(figure(data, np.ones(len(sample))), sample, len(sample))
     w = sample.weights
-    value = float(statistic(data, w))
+    value = figure(data, w)
     unit, stratum, pi = _units(sample)
     counts = np.bincount(stratum)
     if len(counts) == 0 or (counts[(counts > 0) & (np.bincount(stratum, weights=pi < _CERTAIN) > 0)] < 2).any():
@@ -314,7 +332,7 @@ def bootstrap_estimate(
     keep = np.sqrt(np.maximum(1.0 - (pi if sample.spread != "replaced" else np.zeros(len(pi))), 0.0))
     first = np.r_[0, np.cumsum(counts)[:-1]]
     order = np.argsort(stratum, kind="stable")
-    random = np.random.default_rng([seed, _BOOTSTRAP])
+    random = np.random.default_rng([seed_of(seed), _BOOTSTRAP])
     found = np.empty(draws)
     for draw in range(draws):
         drawn = np.zeros(len(pi))
@@ -323,10 +341,9 @@ def bootstrap_estimate(
             members = order[first[code] : first[code] + counts[code]]
             drawn[members] = np.bincount(picks, minlength=counts[code])
         factor = 1.0 + keep * (drawn * size / np.maximum(size - 1.0, 1.0) - 1.0)
-        found[draw] = statistic(data, np.maximum(w * factor[unit], 0.0))
+        found[draw] = figure(data, np.maximum(w * factor[unit], 0.0))
         if progress is not None:
             progress(draw + 1, draws)
-    _check_level(level)
     low, high = np.nanquantile(found, [0.5 - level / 2, 0.5 + level / 2]) if np.isfinite(found).any() else (_NAN, _NAN)
     error = float(np.nanstd(found)) if np.isfinite(found).any() else _NAN
     return SampleEstimate(value, float(low), float(high), len(sample), error, effective_size(w), _notes(sample))
@@ -338,8 +355,7 @@ _LONELY = "a stratum gave one group only, so its spread is unknown: draw at leas
 
 
 def _values(values: Any, sample: Sample) -> Floats:
-    if not isinstance(sample, Sample):
-        raise ConfigError(f"estimates need the Sample that the values were drawn by, got {type(sample).__name__}.")
+    drawn_by(sample)
     y = numbers(values, "values")
     if y.shape != (len(sample),):
         hint = "; pass values[sample.places]" if y.shape == (sample.population,) else ""
@@ -353,10 +369,16 @@ def _values(values: Any, sample: Sample) -> Floats:
     return y
 
 
+def drawn_by(sample: Any) -> None:
+    """Refuse what is no sample."""
+    if not isinstance(sample, Sample):
+        raise ConfigError(f"estimates need the Sample that the values were drawn by, got {type(sample).__name__}.")
+
+
 def _domain(where: Any, sample: Sample) -> Bools:
     if where is None:
         return np.ones(len(sample), dtype=np.bool_)
-    mask = np.asarray(where)
+    mask = array_of(where, "where=")
     if mask.dtype != np.bool_ or mask.shape != (len(sample),):
         raise DataError(f"where= is a mask with one value for each of the {len(sample)} drawn rows.")
     return mask
@@ -425,14 +447,14 @@ def _notes(sample: Sample) -> tuple[str, ...]:
 def reach(level: float, freedom: int) -> float:
     """How many standard errors an interval reaches: Student's, beyond 500 degrees by its expansion (to 1e-6)."""
     if freedom <= 500:
-        return student_quantile(0.5 + level / 2, freedom)
-    z = NormalDist().inv_cdf(0.5 + level / 2)
+        return student_quantile(_upper(level), freedom)
+    z = NormalDist().inv_cdf(_upper(level))
     return z + (z**3 + z) / (4 * freedom) + (5 * z**5 + 16 * z**3 + 3 * z) / (96 * freedom**2)
 
 
-def _check_level(level: float) -> None:
-    if not 0.0 < level < 1.0:
-        raise ConfigError(f"an interval needs a level between 0 and 1, got {level}.")
+def _upper(level: float) -> float:
+    """The share below the upper end of an interval; of a level next to 1 the last share below 1."""
+    return min(0.5 + level / 2, 1.0 - 2.0**-53)
 
 
 def _refused(value: float, sample: Sample, n: int) -> SampleEstimate:
@@ -443,7 +465,6 @@ def _told(
     value: float, variance: float, y: Floats, w: Floats, domain: Bools, sample: Sample, level: float
 ) -> SampleEstimate:
     """The estimate with Student's interval, or without where there is no variance."""
-    _check_level(level)
     n = int(domain.sum())
     if not n:
         return SampleEstimate(_NAN, notes=(*_notes(sample), "no drawn row to estimate from"))

@@ -8,8 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from hindcast.errors import ConfigError, DataError
+from hindcast.errors import DataError
+from hindcast.metrics.rows import numbers
+from hindcast.parameters import level_of, number, switch
 from hindcast.sampling.estimates import SampleEstimate, effective_size, reach
+from hindcast.sampling.weighted import checked_weights
 from hindcast.values import Floats
 from hindcast.verdicts import Verdict
 
@@ -102,6 +105,9 @@ def importance_weights(
     >>> found.values.tolist(), round(found.effective, 2)
     ([2.0, 0.5, 1.0], 2.33)
     """
+    log = switch("log", log)
+    switched = isinstance(truncate, bool | np.bool_)
+    most_times = None if switched else number("truncate (in times of the mean weight)", truncate, above=0.0)
     p, q = _density(target, "target", log), _density(proposal, "proposal", log)
     if p.shape != q.shape:
         raise DataError(f"{len(p)} target densities meet {len(q)} of the proposal; give one of each per draw.")
@@ -112,7 +118,7 @@ def importance_weights(
             "a draw that the proposal cannot have made",
             row=row + 1,
             column="proposal",
-            value=float(np.asarray(proposal)[row]),
+            value=float(q[row]) if log else 0.0,
         )
     ratio = p - q
     top = float(ratio.max(initial=-np.inf))
@@ -122,10 +128,8 @@ def importance_weights(
     values = np.exp(ratio - shift)
     tail = tail_shape(values)
     cut = 0
-    if truncate is not False and len(values):
-        times = math.sqrt(len(values)) if truncate is True else float(truncate)
-        if not times > 0:
-            raise ConfigError(f"truncate is above zero, in times of the mean weight, got {truncate}.")
+    if (truncate if switched else True) and len(values):
+        times = math.sqrt(len(values)) if most_times is None else most_times
         most = times * float(values.mean())
         cut = int((values > most).sum())
         values = np.minimum(values, most)
@@ -172,9 +176,10 @@ def importance_estimate(
     >>> print(importance_estimate(x, 2 * x, np.ones(4000)))          # under the density 2x, from uniform draws
     0.6639 [0.6563, 0.6715]
     """
-    if not 0.0 < level < 1.0:
-        raise ConfigError(f"an interval needs a level between 0 and 1, got {level}.")
-    y = np.asarray(values, dtype=np.float64)
+    level = level_of("level", level)
+    y = numbers(values, "values")
+    if y.ndim != 1:
+        raise DataError(f"values have shape (n,), one per draw, got {y.shape}.")
     if not np.isfinite(y).all():
         row = int((~np.isfinite(y)).argmax())
         raise DataError("not a finite value", row=row + 1, column="values", value=float(y[row]))
@@ -184,7 +189,7 @@ def importance_estimate(
         raise DataError(f"{n} draws came with values of shape {y.shape}; give one per draw.")
     if n == 0:
         return SampleEstimate(math.nan, notes=("there are no draws",))
-    if normalise:
+    if switch("normalise", normalise):
         w = w / w.max()
         value = float((w * y).sum() / w.sum())
         part = n * w * (y - value) / w.sum()
@@ -212,7 +217,7 @@ def tail_shape(weights: Any) -> float:
     >>> 0.8 < tail_shape(heavy) < 1.2
     True
     """
-    w = np.sort(np.asarray(weights, dtype=np.float64))
+    w = np.sort(checked_weights(weights, "tail_shape"))
     n = len(w)
     size = math.ceil(min(n / 5, 3 * math.sqrt(n)))
     if n < 25:
@@ -236,7 +241,7 @@ def tail_shape(weights: Any) -> float:
 
 
 def _density(values: Any, what: str, log: bool) -> Floats:
-    array = np.asarray(values, dtype=np.float64)
+    array = numbers(values, f"{what} densities")
     if array.ndim != 1:
         raise DataError(f"{what} densities have shape (n,), got {array.shape}.")
     wrong = np.isnan(array) | (array == np.inf) if log else ~(np.isfinite(array) & (array >= 0))

@@ -7,14 +7,15 @@ from it have no interval.
 
 from __future__ import annotations
 
-import operator
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from numbers import Integral
 from typing import Any
 
 import numpy as np
 
 from hindcast.errors import ConfigError, DataError, UnknownName
-from hindcast.sampling.blocks import rows_in, size_of
+from hindcast.parameters import seed_of, switch, whole
+from hindcast.sampling.blocks import array_of, rows_in, size_of
 from hindcast.sampling.sample import Sample, by_place
 from hindcast.sampling.strata import strata_of
 from hindcast.values import Ints
@@ -82,10 +83,10 @@ def quota(by: Any, n: Mapping[Any, int] | int, *, order: Any = None, why: str = 
                 raise UnknownName("cell", str(name), map(str, cells.names), where="quota")
         wanted = [n.get(name, 0) for name in cells.names]
     else:
-        wanted = [n] * len(cells)
-    for name, count in zip(cells.names, wanted, strict=True):
-        if isinstance(count, bool) or not isinstance(count, int | np.integer) or count < 0:
-            raise ConfigError(f"quota: cell {name!r} cannot give {count!r} rows.")
+        wanted = [whole("quota: n", n, least=0)] * len(cells)
+    wanted = [
+        whole(f"quota: n of cell {name!r}", count, least=0) for name, count in zip(cells.names, wanted, strict=True)
+    ]
     rank = np.arange(len(cells.code)) if order is None else strata_of(order).code
     if len(rank) != len(cells.code):
         raise DataError(f"quota: order has {len(rank)} values for {len(cells.code)} rows.")
@@ -149,29 +150,40 @@ def snowball(
     >>> sample.take(people), sample.stratum.tolist()
     (['ann', 'bob', 'cy'], [0, 1, 2])
     """
-    if (waves is not None and waves < 0) or (referrals is not None and referrals < 1):
-        raise ConfigError(f"snowball: waves >= 0 and referrals >= 1, got {waves} and {referrals}.")
-    pairs = [tuple(pair) for pair in (edges.tolist() if isinstance(edges, np.ndarray) else edges)]
+    waves = None if waves is None else whole("snowball: waves", waves, least=0)
+    referrals = None if referrals is None else whole("snowball: referrals", referrals, least=1)
+    pairs = [tuple(_listed(pair, "an edge is a pair of nodes")) for pair in _listed(edges, "edges are pairs of nodes")]
     if any(len(pair) != 2 for pair in pairs):
         raise DataError("an edge is a pair of nodes", row=next(i for i, p in enumerate(pairs) if len(p) != 2) + 1)
-    start = list(dict.fromkeys(seeds.tolist() if isinstance(seeds, np.ndarray) else seeds))
-    names: Sequence[Any]
-    if nodes is None:
-        names = strata_of([end for pair in pairs for end in pair] + start).names if pairs or start else ()
-    else:
-        names = range(operator.index(nodes)) if isinstance(nodes, int | np.integer) else list(nodes)
-    place = {name: at for at, name in enumerate(names)}
-    for end in (end for pair in (*pairs, tuple(start)) for end in pair):
-        if end not in place:
-            raise UnknownName("node", str(end), map(str, names), where="snowball")
+    start = _listed(seeds, "seeds are nodes")
+    ends = [end for pair in pairs for end in pair] + start
+    try:
+        start, present = list(dict.fromkeys(start)), dict.fromkeys(ends)
+        if nodes is None or isinstance(nodes, Integral):
+            # nodes that no edge and no seed names are never reached: they need no place
+            names: Sequence[Any] = strata_of(list(present)).names if present else ()
+        else:
+            names = _listed(nodes, "nodes are a number of them or their names")
+        place = {name: at for at, name in enumerate(names)}
+        population = (
+            len(names) if not isinstance(nodes, Integral) else whole("snowball: nodes", nodes, least=0, most=2**53)
+        )
+        for end in present:
+            if isinstance(nodes, Integral):
+                if not isinstance(end, Integral) or not 0 <= int(end) < population:
+                    raise UnknownName("node", str(end), [f"0 to {population - 1}"], where="snowball")
+            elif end not in place:
+                raise UnknownName("node", str(end), map(str, names), where="snowball")
+    except TypeError:
+        raise DataError("snowball: a node is a text, a number or another value that can be looked up.") from None
     source = np.array([place[a] for a, _ in pairs], dtype=np.int64)
     target = np.array([place[b] for _, b in pairs], dtype=np.int64)
-    if not directed:
+    if not switch("snowball: directed", directed):
         source, target = np.concatenate([source, target]), np.concatenate([target, source])
     order = np.lexsort((target, source))
     source, target = source[order], target[order]
     bounds = np.searchsorted(source, np.arange(len(names) + 1))
-    random = np.random.default_rng([seed, _SNOWBALL])
+    random = np.random.default_rng([seed_of(seed), _SNOWBALL])
     wave = np.full(len(names), -1, dtype=np.int64)
     front = np.array([place[name] for name in start], dtype=np.int64)
     wave[front] = 0
@@ -190,18 +202,35 @@ def snowball(
     reached = np.flatnonzero(wave >= 0)
     note = "a snowball sample: found over the graph from chosen seeds, so the well-connected come too often"
     strata = ("seed", *(f"wave {k}" for k in range(1, int(wave.max(initial=0)) + 1)))
-    return _purposive(reached, "snowball", len(names), note, "", seed=seed, stratum=wave[reached], strata=strata)
+    places = (
+        reached if not isinstance(nodes, Integral) else np.array([names[at] for at in reached.tolist()], dtype=np.int64)
+    )
+    return _purposive(places, "snowball", population, note, "", seed=seed, stratum=wave[reached], strata=strata)
+
+
+def _listed(values: Any, what: str) -> list[Any]:
+    if (
+        isinstance(values, str | bytes | Mapping)
+        or not isinstance(values, Iterable)
+        or getattr(values, "shape", None) == ()
+    ):
+        raise DataError(f"snowball: {what}, got {values!r:.60}.")
+    return values.tolist() if isinstance(values, np.ndarray) else list(values)
 
 
 def _places(places: Any, rows: int) -> Ints:
-    array = np.asarray(places)
+    array = array_of(places, "places")
     if array.dtype == np.bool_:
         if array.shape != (rows,):
             raise DataError(f"a mask needs one value for each of the {rows} rows, got shape {array.shape}.")
         return np.flatnonzero(array)
-    return np.unique(array.astype(np.int64) if not len(array) else array)
+    if array.ndim != 1 or (len(array) and array.dtype.kind not in "iu"):
+        raise DataError(f"places are whole numbers, shape (m,), or a mask, got {places!r:.60}.")
+    return np.unique(array.astype(np.int64))
 
 
 def _purposive(places: Ints, design: str, rows: int, note: str, why: str, **more: Any) -> Sample:
+    if not isinstance(why, str):
+        raise ConfigError(f"{design}: why is a text, got {why!r:.60}.")
     told = f"{note}{f' ({why})' if why else ''}, so nothing can be said about the others"
     return Sample(places, None, design, rows, note=told, spread="unknown", **more)

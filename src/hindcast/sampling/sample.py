@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import numpy as np
 
 from hindcast.errors import ConfigError, DataError
-from hindcast.sampling.blocks import rows_in, take_rows
+from hindcast.metrics.rows import numbers
+from hindcast.parameters import choice, whole
+from hindcast.sampling.blocks import array_of, rows_in, take_rows
 from hindcast.values import Bools, Floats, Ints
 
 __all__ = ["Sample", "Spread"]
@@ -63,7 +65,9 @@ class Sample:
     strata: tuple[Any, ...] = ()
 
     def __post_init__(self) -> None:
-        places = np.asarray(self.places)
+        object.__setattr__(self, "population", whole("a sample's population", self.population, least=0))
+        choice("spread", self.spread, get_args(Spread), where="Sample")
+        places = array_of(self.places, "places")
         if places.ndim != 1 or (len(places) and not np.issubdtype(places.dtype, np.integer)):
             raise DataError("the places of a sample are whole numbers, shape (n,).")
         outside = (places < 0) | (places >= self.population)
@@ -75,10 +79,12 @@ class Sample:
         object.__setattr__(self, "places", places.astype(np.int64))
         for name in ("pi", "stratum", "unit"):
             values = getattr(self, name)
-            if values is not None and np.shape(values) != places.shape:
-                raise DataError(
-                    f"{len(places)} places came with {name} of shape {np.shape(values)}; give one per place."
-                )
+            if values is None:
+                continue
+            values = numbers(values, f"a sample's {name}")
+            if values.shape != places.shape:
+                raise DataError(f"{len(places)} places came with {name} of shape {values.shape}; give one per place.")
+            object.__setattr__(self, name, values if name == "pi" else np.asarray(getattr(self, name)))
         if self.pi is not None:
             most = np.inf if self.spread == "replaced" else 1.0 + 1e-9
             wrong = ~((self.pi > 0) & (self.pi <= most))

@@ -6,7 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from hindcast.errors import ConfigError, DataError
+from hindcast.errors import DataError
+from hindcast.parameters import seed_of, switch
+from hindcast.parameters import share as share_of
 from hindcast.sampling.blocks import rows_in, size_of
 from hindcast.sampling.sample import Sample
 from hindcast.sampling.strata import strata_of
@@ -14,6 +16,7 @@ from hindcast.values import Floats, Ints
 
 __all__ = ["bernoulli", "simple_random", "systematic"]
 
+_MANY = 1 << 26
 _SIMPLE, _BERNOULLI, _SYSTEMATIC = 11, 12, 13
 
 
@@ -21,6 +24,11 @@ def draw(random: np.random.Generator, population: int, n: int) -> Ints:
     """`n` of `population` places without replacement, rising: every set of n is equally likely."""
     if n == population:
         return np.arange(n, dtype=np.int64)
+    if population > _MANY and n > population // 50:  # where NumPy would shuffle all places
+        found = np.zeros(0, dtype=np.int64)
+        while len(found) < n:
+            found = np.unique(np.r_[found, random.integers(0, population, size=2 * (n - len(found)))])
+        return np.delete(found, random.choice(len(found), size=len(found) - n, replace=False, shuffle=False))
     return np.sort(random.choice(population, size=n, replace=False, shuffle=False)).astype(np.int64)
 
 
@@ -55,8 +63,8 @@ def simple_random(
     (50, 0.05, 1000.0)
     """
     rows = rows_in(population)
-    n = size_of(n, share, rows, "simple_random", repeats=replace)
-    random = np.random.default_rng([seed, _SIMPLE])
+    n = size_of(n, share, rows, "simple_random", repeats=switch("simple_random: replace", replace))
+    random = np.random.default_rng([seed_of(seed), _SIMPLE])
     if replace:
         places = np.sort(random.integers(0, max(rows, 1), size=n))
     else:
@@ -75,10 +83,11 @@ def bernoulli(population: Any, share: float, *, seed: int = 0) -> Sample:
     (True, 0.1)
     """
     rows = rows_in(population)
-    if not 0 <= share <= 1:
-        raise ConfigError(f"bernoulli: a share lies in [0, 1], got {share}.")
-    places = np.flatnonzero(np.random.default_rng([seed, _BERNOULLI]).random(rows) < share)
-    return Sample(places, np.full(len(places), float(share)), "Bernoulli", rows, seed, spread="poisson")
+    chance = share_of("bernoulli: share", share, zero=True)
+    random = np.random.default_rng([seed_of(seed), _BERNOULLI])
+    n = int(random.binomial(rows, chance))  # given how many there are, every set of so many is as likely
+    places = draw(random, rows, size_of(n, None, rows, "bernoulli"))
+    return Sample(places, np.full(n, chance), "Bernoulli", rows, seed, spread="poisson")
 
 
 def systematic(
@@ -107,14 +116,13 @@ def systematic(
     """
     rows = rows_in(population)
     n = size_of(n, share, rows, "systematic")
-    start = float(np.random.default_rng([seed, _SYSTEMATIC]).random())
-    places = every_kth(np.full(rows, n / rows if rows else 0.0), n, start)
+    start = int(np.random.default_rng([seed_of(seed), _SYSTEMATIC]).integers(0, max(rows, 1)))
+    step, rest = divmod(rows, max(n, 1))
+    row = np.arange(n, dtype=np.int64)
+    places = row * step + (row * rest + start) // max(n, 1)  # row * rows + start in whole parts of n, without overflow
     if order is not None:
-        walk = walked(order, rows, "systematic")
-        places = walk[places]
+        places = walked(order, rows, "systematic")[places]
     note = "" if n > 1 else "a systematic sample of one row has no estimate of its spread"
-    if order is None:
-        places = np.sort(places)
     return Sample(places, np.full(n, n / rows if rows else np.nan), "systematic", rows, seed, note, "ordered")
 
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, get_args
 
 import numpy as np
 
 from hindcast.errors import ConfigError, DataError, UnknownName
+from hindcast.parameters import choice, switch, whole
+from hindcast.parameters import share as share_of
 from hindcast.sampling.blocks import size_of
 from hindcast.sampling.sample import Sample
 from hindcast.sampling.simple import simple_random
@@ -39,6 +41,7 @@ class SampleRows:
 
     def __post_init__(self) -> None:
         _check_size(self.n, self.share, "sample_rows")
+        switch("sample_rows: replace", self.replace)
 
     @property
     def name(self) -> str:
@@ -69,8 +72,9 @@ class StratifiedRows:
 
     def __post_init__(self) -> None:
         _check_size(self.n, self.share, "stratified_rows")
-        if self.allocation not in ("proportional", "equal"):
-            raise UnknownName("allocation", str(self.allocation), ["proportional", "equal"], where="stratified_rows")
+        choice("allocation", self.allocation, ["proportional", "equal"], where="stratified_rows")
+        whole("stratified_rows: minimum", self.minimum, least=0)
+        switch("stratified_rows: weigh", self.weigh)
 
     @property
     def name(self) -> str:
@@ -111,6 +115,11 @@ class WeightedRows:
 
     def __post_init__(self) -> None:
         _check_size(self.n, self.share, "weighted_rows")
+        if not isinstance(self.by, str):
+            raise ConfigError(f"weighted_rows: by is the name of a feature, got {self.by!r:.60}.")
+        choice("method", self.method, get_args(WeightedMethod), where="weighted_rows")
+        switch("weighted_rows: replace", self.replace)
+        switch("weighted_rows: weigh", self.weigh)
 
     @property
     def name(self) -> str:
@@ -151,8 +160,8 @@ class RecentRows:
     def __post_init__(self) -> None:
         if self.n is None and self.within_us is None and self.half_life_us is None:
             raise ConfigError("recent_rows: say what recent is: n=, within= or half_life=.")
-        if self.n is not None and self.n < 1:
-            raise ConfigError(f"recent_rows: n is at least 1, got {self.n}.")
+        if self.n is not None:
+            whole("recent_rows: n", self.n, least=1)
         if self.half_life_us is not None and self.half_life_us < 1:
             raise ConfigError("recent_rows: the half-life is above zero.")
 
@@ -231,9 +240,9 @@ def stratified_rows(
     >>> stratified_rows(["origin", "label"], 10_000, allocation="equal").name
     'stratified_rows(origin, label; n=10000)'
     """
-    names = (by,) if isinstance(by, str) else tuple(by)
-    if not names:
-        raise ConfigError("stratified_rows: name at least one feature, or 'label'.")
+    names = (by,) if isinstance(by, str) else tuple(by) if isinstance(by, list | tuple) else ()
+    if not names or not all(isinstance(name, str) for name in names):
+        raise ConfigError(f"stratified_rows: name at least one feature, or 'label', got {by!r:.60}.")
     return StratifiedRows(names, n, share, allocation, minimum, weigh)
 
 
@@ -293,10 +302,10 @@ def recent_rows(
 def _check_size(n: int | None, share: float | None, what: str) -> None:
     if (n is None) == (share is None):
         raise ConfigError(f"{what}: say how many rows, either n= or share=.")
-    if n is not None and (isinstance(n, bool) or not isinstance(n, int) or n < 1):
-        raise ConfigError(f"{what}: n is a whole number of rows, at least 1, got {n!r}.")
-    if share is not None and not 0 < share <= 1:
-        raise ConfigError(f"{what}: a share lies in (0, 1], got {share}.")
+    if n is not None:
+        whole(f"{what}: n", n, least=1)
+    if share is not None:
+        share_of(f"{what}: share", share)
 
 
 def _size_text(n: int | None, share: float | None) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,6 +10,7 @@ import numpy as np
 
 from hindcast.columns import Column, Frame
 from hindcast.errors import DataError
+from hindcast.sampling.blocks import array_of
 from hindcast.values import Ints
 
 __all__ = ["Strata", "strata_of"]
@@ -83,8 +84,10 @@ def strata_of(by: Any) -> Strata:
 
 def _columns(by: Any) -> list[Any]:
     if isinstance(by, np.ndarray):
-        if by.ndim not in (1, 2) or (by.ndim == 2 and not by.shape[1]):
-            raise DataError(f"strata come from one column or several, got an array of shape {by.shape}.")
+        if by.ndim not in (1, 2) or by.dtype.kind == "c" or (by.ndim == 2 and not by.shape[1]):
+            raise DataError(
+                f"strata come from one column or several, got an array of shape {by.shape}, type {by.dtype}."
+            )
         return [by] if by.ndim == 1 else list(by.T)
     if isinstance(by, Column):
         return [by]
@@ -96,20 +99,20 @@ def _columns(by: Any) -> list[Any]:
         columns = [Column.from_arrow(column) for column in to_arrow(frame(by)).columns]
     elif hasattr(by, "to_pylist") or hasattr(by, "to_numpy"):  # an Arrow array, or a series
         return [by]
+    elif isinstance(by, str | bytes) or not isinstance(by, Iterable):
+        raise DataError(f"strata come from one column or several, got {by!r:.60} ({type(by).__name__}).")
     else:
         items = list(by)
         several = bool(items) and all(
-            isinstance(item, list | Column) or hasattr(item, "to_numpy") or (np.ndim(item) == 1 and not _is_row(item))
+            isinstance(item, list | Column)
+            or hasattr(item, "to_numpy")
+            or (isinstance(item, np.ndarray) and item.ndim == 1)
             for item in items
         )
         columns = items if several else [items]
     if not columns:
         raise DataError("strata need at least one column.")
     return columns
-
-
-def _is_row(item: Any) -> bool:
-    return isinstance(item, tuple | str)
 
 
 def _codes(column: Any) -> tuple[Ints, list[Any]]:
@@ -119,7 +122,9 @@ def _codes(column: Any) -> tuple[Ints, list[Any]]:
     elif hasattr(column, "to_pylist"):
         values = column.to_pylist()
     else:
-        values = column if isinstance(column, list) else np.asarray(column)
+        values = column if isinstance(column, list) else array_of(column, "strata")
+    if np.ndim(values) != 1 and not isinstance(values, list):
+        raise DataError(f"a column of strata has shape (n,), got {values!r:.60} ({type(column).__name__}).")
     if isinstance(values, np.ndarray) and values.dtype.kind == "M":
         values = values.astype("datetime64[us]").astype(object)
     if isinstance(values, np.ndarray) and values.dtype.kind in "iub":

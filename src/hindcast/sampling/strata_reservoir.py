@@ -8,9 +8,11 @@ from typing import Any
 import numpy as np
 
 from hindcast.errors import ConfigError, DataError
-from hindcast.sampling.blocks import joined, rows_in, take_rows
-from hindcast.sampling.reservoir import Reservoir, block_weights, keys_of
+from hindcast.parameters import seed_of, switch, whole
+from hindcast.sampling.blocks import joined, take_rows
+from hindcast.sampling.reservoir import Reservoir, block_rows, block_weights, both_shards, keys_of
 from hindcast.sampling.sample import Sample
+from hindcast.sampling.snapshot import Torn, packed, random_at, unpacked
 from hindcast.sampling.strata import strata_of
 
 __all__ = ["StrataReservoir"]
@@ -42,17 +44,18 @@ class StrataReservoir:
     """
 
     def __init__(self, k: int | Mapping[Any, int], *, weighted: bool = False, seed: int = 0, shard: int = 0) -> None:
+        sizes = k if isinstance(k, Mapping) else {"": k}
+        for name, size in sizes.items():
+            whole(f"a reservoir's k{f' of {name!r}' if isinstance(k, Mapping) else ''}", size, least=1)
         self.k = dict(k) if isinstance(k, Mapping) else k
-        self.weighted, self.seed, self.shard = weighted, seed, shard
+        self.weighted, self.seed = switch("a reservoir's weighted", weighted), seed_of(seed)
+        self.shard = whole("shard", shard, least=0)
         self.seen = 0
         """Rows that have come."""
-        self.shards: tuple[tuple[int, int], ...] = ((seed, shard),)
+        self.shards: tuple[tuple[int, int], ...] = ((self.seed, self.shard),)
         self._counts: dict[Any, int] = {}
         self._parts: dict[Any, Reservoir] = {}
-        self._random = np.random.default_rng([seed, _STRATA, shard])
-        for name, size in self.k.items() if isinstance(self.k, dict) else [("", self.k)]:
-            if isinstance(size, bool) or not isinstance(size, int | np.integer) or size < 1:
-                raise ConfigError(f"a reservoir keeps a whole number of rows, at least 1, got {size!r} of {name!r}.")
+        self._random = np.random.default_rng([self.seed, _STRATA, self.shard])
 
     @property
     def counts(self) -> dict[Any, int]:
@@ -64,13 +67,14 @@ class StrataReservoir:
 
     def extend(self, block: Any, by: Any, weight: Any = None) -> None:
         """The rows of a block, the stratum of each, and the weight of each."""
-        n = rows_in(block)
+        n = block_rows(block)
         strata = strata_of(by)
         if len(strata.code) != n:
             raise DataError(f"a block of {n} rows came with {len(strata.code)} strata.")
         if self.weighted != (weight is not None):
             raise ConfigError("give weights to a weighted reservoir, and to no other.")
-        keys, weights = keys_of(self._random, n, None if weight is None else block_weights(weight, n))
+        weights = np.ones(n) if weight is None else block_weights(weight, n)
+        keys = keys_of(self._random, n, None if weight is None else weights)
         thresholds = np.full(len(strata), -np.inf)
         for code, (name, size) in enumerate(zip(strata.names, strata.sizes.tolist(), strict=True)):
             self._counts[name] = self._counts.get(name, 0) + size
@@ -83,12 +87,9 @@ class StrataReservoir:
         codes, starts = np.unique(strata.code[candidates], return_index=True)
         for code, here in zip(codes.tolist(), np.split(candidates, starts[1:]), strict=False):
             part = self._parts[strata.names[code]]
-            part.offer(
-                keys[here],
-                here + self.seen,
-                weights[here],
-                lambda kept, here=here: take_rows(block, here[kept]),  # type: ignore[misc]
-            )
+            held = part._places
+            part.offer(keys[here], here + self.seen, weights[here])
+            part.take(held, lambda places: take_rows(block, places - self.seen))
         self.seen += n
 
     def _part(self, name: Any) -> Reservoir | None:
@@ -102,42 +103,30 @@ class StrataReservoir:
 
     def merge(self, other: StrataReservoir) -> StrataReservoir:
         """A new one over this stream and then the other's; see :meth:`Reservoir.merge`."""
-        if (self.k, self.weighted) != (other.k, other.weighted):
-            raise ConfigError("reservoirs of different k or kind cannot be merged.")
-        shared = sorted(set(self.shards) & set(other.shards))
-        if shared:
-            seed, shard = shared[0]
-            raise ConfigError(f"both drew with seed {seed}, shard {shard}; give each stream its own shard=.")
+        shards = both_shards(self, other)
         merged = StrataReservoir(self.k, weighted=self.weighted, seed=self.seed, shard=self.shard)
-        merged.shards = tuple(sorted(self.shards + other.shards))
-        merged._random = np.random.default_rng([_STRATA, *(part for shard in merged.shards for part in shard)])
+        merged.shards = shards
+        merged._random = np.random.default_rng([_STRATA, *(part for shard in shards for part in shard)])
         merged.seen = self.seen + other.seen
         for name in dict.fromkeys([*self._counts, *other._counts]):
             merged._counts[name] = self._counts.get(name, 0) + other._counts.get(name, 0)
-            parts = [(p, first) for p, first in ((self._parts.get(name), 0), (other._parts.get(name), self.seen)) if p]
             into = merged._part(name)
             if into is None:
                 continue
-            into._threshold = min([into._threshold, *(p._threshold for p, _ in parts)])
-            for part, first in parts:
-                below = np.flatnonzero(part._keys < into._threshold)
-                rows = joined(part._rows)
-                into.offer(
-                    part._keys[below],
-                    part._places[below] + first,
-                    part._weights[below],
-                    lambda kept, rows=rows, below=below: take_rows(rows, below[kept]),  # type: ignore[misc]
-                )
+            for part, first in ((self._parts.get(name), 0), (other._parts.get(name), self.seen)):
+                if part is not None:
+                    into.seen = first  # places are those of the whole stream, not of the stratum
+                    into._join(part)
             into.seen = merged._counts[name]
         return merged
 
     def rows(self) -> Any:
         """The rows of all strata, in the order of the stream."""
-        parts = [(p._places, joined(p._rows)) for p in self._parts.values() if len(p)]
+        parts = [part for part in self._parts.values() if len(part)]
         if not parts:
             return []
-        order = np.argsort(np.concatenate([places for places, _ in parts]), kind="stable")
-        return take_rows(joined([rows for _, rows in parts]), order)
+        order = np.argsort(np.concatenate([part._places for part in parts]), kind="stable")
+        return take_rows(joined([part._rows for part in parts]), order)
 
     def sample(self) -> Sample:
         """Which rows of the stream it holds, their strata, and their chances within them."""
@@ -146,10 +135,9 @@ class StrataReservoir:
         for code, name in enumerate(names):
             part = self._parts.get(name)
             if part is not None and len(part):
-                held, chance = part.chances()
-                places.append(held)
-                pi.append(chance)
-                stratum.append(np.full(len(held), code, dtype=np.int64))
+                places.append(part._places)
+                pi.append(part.chances())
+                stratum.append(np.full(len(part), code, dtype=np.int64))
         place = np.concatenate(places)
         order = np.argsort(place, kind="stable")
         left = [name for name in names if name not in self._parts]
@@ -165,3 +153,36 @@ class StrataReservoir:
             stratum=np.concatenate(stratum)[order],
             strata=names,
         )
+
+    def snapshot(self) -> bytes:
+        """All it holds, as bytes that :meth:`restore` makes the same reservoir of; see :meth:`Reservoir.snapshot`."""
+        plain: dict[str, Any] = {
+            "k": self.k,
+            "weighted": self.weighted,
+            "seed": self.seed,
+            "shard": self.shard,
+            "shards": self.shards,
+            "seen": self.seen,
+            "counts": self._counts,
+            "random": self._random.bit_generator.state,
+            "strata": [],
+        }
+        parts: dict[str, Any] = {}
+        for at, (name, part) in enumerate(self._parts.items()):
+            inside, held = part.state()
+            plain["strata"].append([name, inside])
+            parts |= {f"{at} {what}": values for what, values in held.items()}
+        return packed("reservoir per stratum", plain, parts)
+
+    @staticmethod
+    def restore(data: bytes) -> StrataReservoir:
+        """The reservoir that a :meth:`snapshot` was taken of; bytes that are no sound snapshot are refused."""
+        with Torn("reservoir per stratum"):
+            plain, parts = unpacked("reservoir per stratum", data)
+            kept = StrataReservoir(plain["k"], weighted=plain["weighted"], seed=plain["seed"], shard=plain["shard"])
+            kept.shards, kept.seen, kept._counts = plain["shards"], plain["seen"], plain["counts"]
+            kept._random = random_at(plain["random"])
+            for at, (name, inside) in enumerate(plain["strata"]):
+                held = {what.partition(" ")[2]: v for what, v in parts.items() if what.startswith(f"{at} ")}
+                kept._parts[name] = Reservoir.of_state(inside, held)
+            return kept

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import operator
-from collections.abc import Mapping, Sequence
-from typing import Any, Literal
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Literal, get_args
 
 import numpy as np
 
 from hindcast.errors import ConfigError, DataError, UnknownName
-from hindcast.sampling.blocks import size_of
+from hindcast.metrics.rows import numbers
+from hindcast.parameters import choice, seed_of, switch, whole
+from hindcast.sampling.blocks import MOST_DRAWN, size_of
 from hindcast.sampling.sample import Sample, by_place
 from hindcast.sampling.simple import draw
 from hindcast.sampling.strata import Strata, strata_of
@@ -75,6 +76,8 @@ def stratified(
     strata = strata_of(by)
     sizes = strata.sizes
     rows = len(strata.code)
+    replace = switch("stratified: replace", replace)
+    seed = seed_of(seed)
     if isinstance(n, Mapping):
         counts = _given(n, strata)
     else:
@@ -159,12 +162,19 @@ def allocate(
     >>> allocate([100, 100], 30, "optimal", deviation=[1.0, 2.0]).tolist()
     [10, 20]
     """
-    size = np.asarray(sizes, dtype=np.int64)
-    named = list(range(len(size))) if names is None else list(names)
-    if how not in ("proportional", "equal", "optimal"):
-        raise UnknownName("allocation", str(how), ["proportional", "equal", "optimal"], where="allocate")
-    if minimum < 0 or n < 0:
-        raise ConfigError(f"allocate: n and minimum are not below zero, got {n} and {minimum}.")
+    measured = numbers(sizes, "allocate: sizes")
+    if measured.ndim != 1 or not ((measured >= 0) & (measured <= 2**53) & (measured == np.floor(measured))).all():
+        raise DataError(f"allocate: sizes are whole numbers of rows, shape (strata,), got {sizes!r:.60}.")
+    size = measured.astype(np.int64)
+    named: list[Any] = list(range(len(size)))
+    if names is not None:
+        named = list(names) if isinstance(names, Iterable) and np.shape(names) != () else []
+        if len(named) != len(size):
+            raise ConfigError(f"allocate: {len(size)} strata need as many names, got {names!r:.60}.")
+    choice("allocation", how, get_args(Allocation), where="allocate")
+    n = whole("allocate: n", n, least=0, most=2**53)
+    minimum = whole("allocate: minimum", minimum, least=0, most=2**31)
+    replace = switch("allocate: replace", replace)
     filled = size > 0
     low = np.where(filled, minimum, 0)
     high = np.where(filled, n, 0) if replace else np.minimum(size, n)
@@ -237,12 +247,7 @@ def _given(n: Mapping[Any, int], strata: Strata) -> Ints:
     for name, wanted in n.items():
         if name not in place:
             raise UnknownName("stratum", str(name), map(str, strata.names), where="stratified")
-        try:
-            count = operator.index(wanted)
-        except TypeError:
-            count = -1
-        if count < 0:
-            raise ConfigError(f"stratified: stratum {name!r} cannot give {wanted!r} rows.")
+        count = whole(f"stratified: n of stratum {name!r}", wanted, least=0, most=MOST_DRAWN)
         counts[place[name]] = count
     return counts
 
@@ -254,8 +259,8 @@ def _per_stratum(values: Any, strata: Strata, what: str) -> Floats | None:
         for name in strata.names:
             if name not in values:
                 raise ConfigError(f"stratified: {what} of stratum {name!r} is missing.")
-        return np.array([float(values[name]) for name in strata.names])
-    return np.asarray(values, dtype=np.float64)
+        values = [values[name] for name in strata.names]
+    return numbers(values, f"stratified: {what}")
 
 
 def _deviations(values: Any, strata: Strata) -> Floats | None:
@@ -274,7 +279,7 @@ def _deviations(values: Any, strata: Strata) -> Floats | None:
 
 
 def _positive(values: Any, n: int, what: str, *, zero: bool = False) -> Floats:
-    array = np.asarray(values, dtype=np.float64)
+    array = numbers(values, f"allocate: {what}")
     if array.shape != (n,):
         raise ConfigError(f"allocate: {what} needs one value for each of the {n} strata, got shape {array.shape}.")
     wrong = ~(np.isfinite(array) & ((array >= 0) if zero else (array > 0)))

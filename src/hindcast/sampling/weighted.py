@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import operator
-from typing import Any, Literal
+from typing import Any, Literal, cast, get_args
 
 import numpy as np
 
-from hindcast.errors import ConfigError, DataError, UnknownName
+from hindcast.errors import ConfigError, DataError
 from hindcast.metrics.rows import numbers
+from hindcast.parameters import choice, seed_of, switch, whole
 from hindcast.sampling.blocks import size_of
 from hindcast.sampling.sample import Sample, by_place
 from hindcast.sampling.simple import every_kth, walked
@@ -48,7 +48,7 @@ def inclusion(weight: Any, n: int) -> Floats:
     """
     w = checked_weights(weight, "inclusion")
     positive = int((w > 0).sum())
-    if operator.index(n) < 0 or n > positive:
+    if whole("inclusion: n", n, least=0) > positive:
         raise DataError(f"inclusion: {n} rows were asked for, and {positive} have a weight above zero.")
     pi = np.zeros(len(w))
     if not n:
@@ -115,20 +115,19 @@ def weighted(
     """
     w = checked_weights(weight, "weighted")
     rows = len(w)
-    n = size_of(n, share, rows, "weighted", repeats=replace)
+    n = size_of(n, share, rows, "weighted", repeats=switch("weighted: replace", replace))
+    method = cast("WeightedMethod", choice("method", method, get_args(WeightedMethod), where="weighted"))
     if n and not w.any():
         raise DataError("weighted: all weights are zero, so no row can be drawn.")
-    random = np.random.default_rng([seed, _WEIGHTED])
+    random = np.random.default_rng([seed_of(seed), _WEIGHTED])
     note = ""
     if (w == 0).any() and n:
         note = f"{int((w == 0).sum())} rows have weight 0 and could not be drawn; estimates say nothing about them"
     if replace:
-        chance = w / w.sum() if n else w
+        chance = w / w.max() if n else w  # weights near the greatest float do not add up
+        chance = chance / chance.sum() if n else w
         places = np.sort(random.choice(rows, size=n, p=chance)) if n else np.zeros(0, np.int64)
         return Sample(places, n * chance[places], "weighted", rows, seed, note, "replaced")
-    if method not in ("pivotal", "systematic", "poisson", "successive"):
-        known = ["pivotal", "systematic", "poisson", "successive"]
-        raise UnknownName("method", str(method), known, where="weighted")
     if order is not None and method != "systematic":
         raise ConfigError(f"weighted: the {method} method has no order; use method='systematic'.")
     if method == "successive":
