@@ -267,6 +267,9 @@ class Labelling(RuleBasedStateMachine):
         assert found.items == len(ordinary)
         assert found.done == sum(len(self.takers(item)) >= self.need(item) for item in ordinary)
         assert found.answers == sum(min(len(self.takers(item)), self.need(item)) for item in ordinary)
+        assert self.project.disputed() == len(self.project.adjudication_queue()) == found.waiting
+        for who in PEOPLE:
+            assert self.project.reached(who) == (sum(one == who for one, _ in self.said), self.left(who))
 
 
 Labelling.TestCase.settings = settings(max_examples=60, stateful_step_count=30, deadline=None)

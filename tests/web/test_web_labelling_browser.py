@@ -12,7 +12,9 @@ from typing import Any
 import pytest
 from labelling_server import CHROMIUM, FLAGS, Served, Visitor
 
-from hindcast.labelling import Item
+from hindcast.labelling import Item, Project
+from hindcast.labelling.operations import LetIn, Revoke
+from hindcast.web.labelling import perform
 
 pytestmark = [
     pytest.mark.slow,
@@ -339,6 +341,71 @@ def test_many_classes_have_keys_and_a_finder(serve: Serve, visit: Visit) -> None
     ann.page.keyboard.type("no such")
     ann.press("Enter", "Escape")
     assert sorted(served.answers().values()) == ["class 37", "class 9"]
+
+
+def test_two_tabs_of_one_person_ask_nothing_twice(serve: Serve, visit: Visit) -> None:
+    served = serve(4)
+    ann = visit(served, "Ann")
+    first = ann.text()
+    here = ann.page
+    ann.open()
+    there = ann.page
+    assert ann.text() == first
+    ann.press("1")
+    second = ann.text()
+    here.get_by_text(second, exact=True).first.wait_for()  # the first tab goes on too
+    assert here.locator("article .text").inner_text() == second
+    here.bring_to_front()
+    here.keyboard.press("u")  # what was answered there is undone here
+    there.locator(".before").wait_for(state="detached")
+    assert here.locator("article .text").inner_text() == first
+    here.keyboard.press("2")
+    for page in (here, there):
+        page.wait_for_selector(".state[data-state=saved]")
+    assert served.answers() == {("Ann", f"c{first[-1]}"): "spam"}
+    for _ in range(3):
+        here.keyboard.press("1")
+    here.get_by_text("All done").wait_for()
+    here.wait_for_selector(".state[data-state=saved]")
+    assert len(served.answers()) == 4
+    there.bring_to_front()
+    there.get_by_text("All done").wait_for()
+    assert ann.heard == []
+
+
+def test_whose_link_died_keeps_what_was_answered_and_sends_it_with_a_new_one(serve: Serve, visit: Visit) -> None:
+    served = serve(3, instructions="Spam wants something.")
+    ann = visit(served, "Ann")
+    ann.wait("Spam wants something.")
+    ann.page.wait_for_load_state("networkidle")
+    perform(served.folder, Revoke(name="Ann"))
+    ann.press("1", "1", "1")
+    ann.wait("Signed out, 3 kept here")
+    ann.page.get_by_role("heading", name="Your link no longer works").wait_for()
+    ann.page.get_by_role("button", name="Sign in again").click()
+    new = perform(served.folder, LetIn(name="Ann"))
+    ann.page.get_by_label("Your token").fill(new)
+    ann.press("Enter")
+    ann.wait("All done")
+    ann.saved()
+    assert list(served.answers().values()) == ["ham"] * 3
+
+
+def test_the_report_shows_how_it_went(serve: Serve, visit: Visit) -> None:
+    served = serve(60)
+    served.stop(signal.SIGTERM)
+    with Project.open(served.folder) as project:
+        for n in range(50):
+            project.answer("Ann", f"c{n}", "spam", key=f"a{n}")
+            project.answer("Bo", f"c{n}", "spam" if n % 5 else "ham", key=f"b{n}")
+    served.start()
+    cleo = visit(served, "Cleo")
+    cleo.go("Report")
+    cleo.page.get_by_role("img", name=re.compile("^Items done: 50 of 60 by")).wait_for()
+    agreed = cleo.page.get_by_role("img", name=re.compile("^How often two answers agree"))
+    assert re.findall(r": (\d+%), .*?, (\d+) items", agreed.get_attribute("aria-label")) == [("80%", "25")] * 2
+    assert agreed.locator("circle").count() == 2
+    assert cleo.heard == []
 
 
 def test_a_stranger_is_asked_for_a_token(serve: Serve, visit: Visit) -> None:

@@ -15,6 +15,7 @@ from hindcast.labelling.project import Project
 from hindcast.labelling.report import ProjectReport
 from hindcast.labelling.state import Settings
 from hindcast.labelling.tasks import Annotator, Item, Task
+from hindcast.labelling.timeline import Stretch, Timeline
 
 __all__ = [
     "FORMATS",
@@ -36,6 +37,8 @@ __all__ = [
     "Refused",
     "Settings",
     "Step",
+    "Stretch",
     "Task",
+    "Timeline",
     "items_of",
 ]

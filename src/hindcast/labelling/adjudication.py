@@ -13,7 +13,7 @@ from hindcast.labelling.item_state import ItemState, Judgement
 from hindcast.labelling.log import Draft
 from hindcast.labelling.tasks import Annotator, Item
 
-__all__ = ["Dispute", "adjudicate", "adjudication_queue", "disagreements"]
+__all__ = ["Dispute", "adjudicate", "adjudication_queue", "disagreements", "waiting"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +58,12 @@ def adjudication_queue(book: Book) -> list[Dispute]:
     among them, unless it is doubted since.
     """
     with book.lock:
+        return _ranked(_dispute(book, book.state.items[item]) for item in waiting(book))
+
+
+def waiting(book: Book) -> list[str]:
+    """The items of :func:`adjudication_queue`, in no order."""
+    with book.lock:
         state = book.state
         active = {one.name for one in state.annotators.values() if one.active and not one.imported}
         stuck = [item for item in state.skipped if active and active <= state.items[item].speakers()]
@@ -66,7 +72,7 @@ def adjudication_queue(book: Book) -> list[Dispute]:
             for item in state.contested
             if state.items[item].done and (state.items[item].verdict is None or state.items[item].suspects)
         ]
-        return _ranked(_dispute(book, state.items[item]) for item in dict.fromkeys([*asked, *stuck]))
+        return list(dict.fromkeys([*asked, *stuck]))
 
 
 def adjudicate(book: Book, who: Annotator | str, item_id: str, label: str | None, comment: str, key: str) -> Event:

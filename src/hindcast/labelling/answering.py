@@ -14,7 +14,7 @@ from hindcast.labelling.item_state import Judgement
 from hindcast.labelling.log import Draft
 from hindcast.labelling.tasks import Action, Annotator, Task
 
-__all__ = ["answer", "check_comment", "history", "next_task", "undo"]
+__all__ = ["answer", "check_comment", "history", "next_task", "reached", "undo"]
 
 _LONGEST_COMMENT = 10_000
 
@@ -39,7 +39,7 @@ def next_task(book: Book, annotator: Annotator | str, besides: Collection[str] =
         return Task(
             replace(book.visible(found.item), gold=None),
             seen,
-            len(state.trail[name]) + 1,
+            state.spoken[name] + (not state.seen(name, item)),
             max(book.desk.remaining(name), 1),
             lease.guideline,
             lease.until_us,
@@ -100,6 +100,13 @@ def history(book: Book, annotator: Annotator | str, n: int) -> list[Judgement]:
     with book.lock:
         name = book.annotator(annotator, active=False).name
         return book.state.trail[name][-n:][::-1] if n > 0 else []
+
+
+def reached(book: Book, annotator: Annotator | str) -> tuple[int, int]:
+    """See :meth:`hindcast.labelling.Project.reached`."""
+    with book.lock:
+        name = book.annotator(annotator, active=False).name
+        return book.state.spoken[name], book.desk.remaining(name)
 
 
 def check_comment(comment: str) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from statistics import median
 
-from hindcast.labelling.adjudication import adjudication_queue
+from hindcast.labelling.adjudication import waiting
 from hindcast.labelling.book import Book
 
 __all__ = ["AnnotatorProgress", "Progress", "progress"]
@@ -81,7 +81,7 @@ def progress(book: Book) -> Progress:
             items=len(ordinary),
             done=len(ordinary) - len(state.open),
             decided=sum(one.verdict is not None for one in ordinary),
-            waiting=len(adjudication_queue(book)),
+            waiting=len(waiting(book)),
             answers=sum(counts),
             wanted=sum(max(state.items[item].need - len(state.items[item].counted()), 0) for item in state.open),
             control_items=len(state.gold),

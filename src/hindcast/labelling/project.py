@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, get_args
 from hindcast.clock import Clock
 from hindcast.errors import ConfigError
 from hindcast.labelling import adjudication, answering, decisions, facts, formats, intake, lineage, progress, report
+from hindcast.labelling import timeline as timelines
 from hindcast.labelling.book import Book
 from hindcast.labelling.creation import check_format, check_settings, make_project
 from hindcast.labelling.guideline import Guideline, keep_guideline, read_guideline
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from hindcast.labelling.progress import Progress
     from hindcast.labelling.report import ProjectReport
     from hindcast.labelling.state import Settings
+    from hindcast.labelling.timeline import Timeline
 
 __all__ = ["Project"]
 
@@ -374,6 +376,10 @@ class Project:
         """
         return answering.undo(self._book, annotator, key, item_id)
 
+    def reached(self, annotator: Annotator | str) -> tuple[int, int]:
+        """Of how many items an annotator has spoken, and how many are left for them if nobody else does anything."""
+        return answering.reached(self._book, annotator)
+
     def history(self, annotator: Annotator | str, n: int = 20) -> list[Judgement]:
         """The last `n` things an annotator said that stand, the latest first."""
         return answering.history(self._book, annotator, n)
@@ -393,6 +399,10 @@ class Project:
         """
         return adjudication.adjudication_queue(self._book)
 
+    def disputed(self) -> int:
+        """How many items are in the adjudication queue; cheaper than the queue."""
+        return len(adjudication.waiting(self._book))
+
     def adjudicate(
         self, who: Annotator | str, item_id: str, label: str | None, *, comment: str = "", key: str
     ) -> Event:
@@ -410,6 +420,10 @@ class Project:
     def progress(self) -> Progress:
         """How far the project is, and who did how much. Cost: O(items and answers)."""
         return progress.progress(self._book)
+
+    def timeline(self) -> Timeline:
+        """What was done when, and how agreement went. O(answers), and bootstraps."""
+        return timelines.timeline(self._book)
 
     def answers(self, *, surplus: bool = False, gold: bool = True) -> Answers:
         """What annotators say now, one row per annotator and item, without skips.

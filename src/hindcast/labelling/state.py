@@ -55,6 +55,8 @@ class State:
         """Of each annotator, the items kept for them, oldest first."""
         self.met: Counter[str] = Counter()
         """Of each annotator, how many open items they have spoken of, and control items if those come among them."""
+        self.spoken: Counter[str] = Counter()
+        """Of each annotator, of how many items a judgement stands."""
         self.refused: list[dict[str, Any]] = []
         self.last = 0
         self.at_us = 0
@@ -240,6 +242,7 @@ class State:
             None if label is None else self._word(label), body["comment"], body["seconds"], body["guideline"],
             body.get("imported", False), body.get("made"),
         )  # fmt: skip
+        self.spoken[name] += not self.seen(name, item)
         state.said = (*state.said, judgement)
         state.lapsed = tuple(one for one in state.lapsed if one != name)
         self.trail[name].append(judgement)
@@ -252,6 +255,7 @@ class State:
         if len(kept) == len(state.said):
             raise ValueError(f"there is no judgement {place} to undo")
         state.said = kept
+        self.spoken[name] -= not self.seen(name, item)
         trail.pop(next(n for n in reversed(range(len(trail))) if trail[n].position == place))
         self._keep(name, item, event, again=True)
 

@@ -56,8 +56,8 @@ def read_doccano(book: Book, path: Path, annotator: str | None) -> Iterator[Said
         meta = {name: value for name, value in line.items() if name not in _DOCCANO and value is not content}
         said = line.get("Comments")
         comment = "\n".join(map(str, said)) if isinstance(said, list) and found else ""
-        who = (annotator or "doccano", found[0]) if found else (None, None)
-        yield Said(row, item, content, *who, comment=comment, meta=meta)
+        who, label = (annotator or "doccano", found[0]) if found else (None, None)
+        yield Said(row, item, content, who, label, comment=comment, meta=meta)
 
 
 def write_prodigy(book: Book, path: Path) -> int:

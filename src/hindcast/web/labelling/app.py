@@ -75,7 +75,7 @@ class _Face:
 
     async def me(self, request: Request, who: Annotator) -> Response:
         def told() -> dict[str, Any]:
-            disputed = len(self.project.adjudication_queue()) if who.role == "adjudicator" else None
+            disputed = self.project.disputed() if who.role == "adjudicator" else None
             return me_of(self.project, who, disputed)
 
         return _json(await run_in_threadpool(told))
@@ -87,11 +87,11 @@ class _Face:
 
         def told() -> dict[str, Any]:
             task = self.project.next(who, besides=held)
-            done = task.position - 1 if task else len(self.project.history(who, 1 << 40))
+            done, left = self.project.reached(who)
             return {
                 "task": task and task_of(task),
                 "done": done,
-                "total": done + (task.remaining if task else len(held)),
+                "total": done + left,
                 "guideline": self.project.guideline().version,
             }
 
@@ -146,18 +146,20 @@ class _Face:
 
     async def queue(self, request: Request, who: Annotator) -> Response:
         _adjudicates(who)
-        return _json({"disputes": await run_in_threadpool(self._disputes)})
+        return _json(await run_in_threadpool(self._disputes))
 
-    def _disputes(self) -> list[dict[str, Any]]:
-        return [
+    def _disputes(self) -> dict[str, Any]:
+        queue = self.project.adjudication_queue()
+        disputes = [
             {
                 "item": item_of(one.item),
                 "reasons": list(one.reasons),
                 "label": one.label,
                 "answers": [judgement_of(said) for said in one.judgements],
             }
-            for one in self.project.adjudication_queue()[:MOST_DISPUTES]
+            for one in queue[:MOST_DISPUTES]
         ]
+        return {"disputes": disputes, "waiting": len(queue)}
 
     async def adjudications(self, request: Request, who: Annotator) -> Response:
         _adjudicates(who)

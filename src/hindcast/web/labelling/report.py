@@ -10,6 +10,7 @@ from hindcast.crowd.annotators import annotator_report
 from hindcast.crowd.krippendorff import krippendorff_alpha
 from hindcast.errors import HindcastError
 from hindcast.labelling.project import Project
+from hindcast.values import iso
 
 __all__ = ["report_of"]
 
@@ -33,11 +34,31 @@ def report_of(project: Project) -> dict[str, Any]:
             "items": done.items, "done": done.done, "decided": done.decided, "waiting": done.waiting,
             "answers": done.answers, "wanted": done.wanted, "control_items": done.control_items, "share": done.share,
         },
+        "timeline": _timeline(project),
         "agreement": [one for one in agreement if one is not None],
         "classes": [{"label": name, "answers": said[name], "labels": given[name]} for name in project.classes],
         "tied": given[None],
         "people": _people(project, notes),
         "notes": list(dict.fromkeys(notes)),
+    }  # fmt: skip
+
+
+def _timeline(project: Project) -> dict[str, Any] | None:
+    found = project.timeline()
+    if not found.at_us:
+        return None
+    return {
+        "from": iso(found.at_us[0]),
+        "to": iso(found.at_us[-1]),
+        "answers": found.answers,
+        "done": found.done,
+        "stretches": [
+            {
+                "from": iso(one.from_us), "to": iso(one.to_us), "items": one.items, "value": one.value, "low": one.low,
+                "high": one.high,
+            }
+            for one in found.stretches
+        ],
     }  # fmt: skip
 
 

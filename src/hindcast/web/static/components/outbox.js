@@ -28,7 +28,17 @@ export class Outbox extends EventTarget {
     this.#send = send;
     this.away = null;
     window.addEventListener("online", () => this.hurry());
-    window.addEventListener("storage", ({ key }) => { if (key?.startsWith(this.#prefix)) { this.#told("change"); this.flush(); } });
+    window.addEventListener("storage", (event) => this.#heard(event));
+  }
+
+  /** Another page of the same person did something; `elsewhere` is told of what is new there. */
+  #heard({ key, oldValue, newValue }) {
+    if (!key?.startsWith(this.#prefix)) return;
+    if (oldValue === null && newValue !== null && key.startsWith(`${this.#prefix}waiting:`)) {
+      this.#told("elsewhere", JSON.parse(newValue));
+    }
+    this.#told("change");
+    this.flush();
   }
 
   /** Entries that wait, oldest first. */

@@ -7,6 +7,9 @@
 import { fill, h } from "./element.js";
 import { say } from "./live.js";
 
+/** After which what is left of the last view looks like what it is. */
+const LATE_MS = 150;
+
 export class Shell {
   #current = null;
   #links = new Map();
@@ -62,6 +65,7 @@ export class Shell {
     document.title = `${this.#links.get(address).firstChild.textContent} · ${this.name}`;
     this.page.className = view.wide ? "page wide" : "page";
     let node;
+    const late = setTimeout(() => this.page.setAttribute("aria-busy", "true"), LATE_MS);
     try {
       node = await view.open();
     } catch (error) {
@@ -69,7 +73,9 @@ export class Shell {
         h("button", { type: "button", on: { click: () => this.show() } }, "Try again"));
       say(error.message, { now: true });
     }
+    clearTimeout(late);
     if (this.#current !== view) return;
+    this.page.removeAttribute("aria-busy");
     fill(this.page, node);
     view.shown?.();
   }

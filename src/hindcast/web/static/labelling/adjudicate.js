@@ -10,7 +10,7 @@ const SAID = { skip: "skipped", unsure: "not sure" };
 export class AdjudicateView {
   wide = true;
   #session; #shell; #keys; #lift = null;
-  #queue = []; #at = 0; #chosen = undefined; #commands = [];
+  #queue = []; #beyond = 0; #at = 0; #chosen = undefined; #commands = [];
 
   constructor(session, shell, keys) {
     this.#session = session;
@@ -21,12 +21,18 @@ export class AdjudicateView {
   async open() {
     this.#lift = this.#keys.lay("Adjudicating", () => this.#commands);
     this.node ??= h("div");
-    const { disputes } = await this.#session.api.get("queue");
-    const unsent = new Set(this.#session.outbox.waiting.filter(({ to }) => to === "adjudications").map(({ body }) => body.item));
-    this.#queue = disputes.filter(({ item }) => !unsent.has(item.id));
-    this.#at = 0;
+    await this.#fetch();
     this.#draw();
     return this.node;
+  }
+
+  /** What waits now; the server gives so many at a time, and says how many there are beyond these. */
+  async #fetch() {
+    const { disputes, waiting } = await this.#session.api.get("queue");
+    const unsent = new Set(this.#session.outbox.waiting.filter(({ to }) => to === "adjudications").map(({ body }) => body.item));
+    this.#queue = disputes.filter(({ item }) => !unsent.has(item.id));
+    this.#beyond = waiting - disputes.length;
+    this.#at = 0;
   }
 
   shown() { this.#focus(); }
@@ -34,13 +40,15 @@ export class AdjudicateView {
   close() { this.#lift?.(); }
 
   #draw() {
-    this.#shell.count("adjudicate", this.#queue.length, "in dispute");
+    const many = this.#queue.length + this.#beyond;
+    this.#shell.count("adjudicate", many, "in dispute");
     const dispute = this.#queue[this.#at];
     this.#chosen = undefined;
     this.#commands = [];
     if (!dispute) {
       fill(this.node, h("div", { class: "empty", tabindex: "-1" }, h("h1", {}, "Nothing to decide"),
-        h("p", {}, "Nobody disagrees on an item that is not decided yet.")));
+        h("p", {}, "Nobody disagrees on an item that is not decided yet."),
+        button("Look again", () => this.#shell.show())));
       return;
     }
     const { project } = this.#session;
@@ -74,7 +82,7 @@ export class AdjudicateView {
       dispute.reasons.length ? h("span", { class: "tag" }, dispute.reasons.join(" · ")) : null, h("div", { id: "content" }, item.node));
     fill(this.node,
       h("div", { class: "asked" }, h("h1", { id: "question" }, project.question),
-        h("div", { class: "row" }, h("p", {}, `${this.#at + 1} of ${this.#queue.length} in dispute`),
+        h("div", { class: "row" }, h("p", {}, `${this.#at + 1} of ${many} in dispute`),
           this.#queue.length > 1 ? ways.map(({ key, name, run }) => button(name, run, { key, class: "quiet" })) : null)),
       this.article,
       h("h2", {}, "What was said"), h("ul", { class: "answers" }, dispute.answers.map(told)),
@@ -105,6 +113,10 @@ export class AdjudicateView {
     say(`Decided: ${this.#chosen ?? "no class fits"}.`);
     this.#queue.splice(this.#at, 1);
     this.#at = Math.min(this.#at, Math.max(0, this.#queue.length - 1));
+    if (!this.#queue.length && this.#beyond > 0) {
+      this.#shell.show();
+      return;
+    }
     this.#draw();
     this.#focus();
   }

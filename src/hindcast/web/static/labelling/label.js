@@ -9,6 +9,7 @@ import { say } from "../components/live.js";
 import { progress } from "../components/progress.js";
 import { choices } from "./choices.js";
 import { shown, snippet } from "./item.js";
+import { keepToken } from "./session.js";
 
 const AHEAD = 2;
 const AGAIN_MS = 3000;
@@ -27,6 +28,7 @@ export class LabelView {
     this.#shell = shell;
     this.#keys = keys;
     document.addEventListener("visibilitychange", () => this.#clock(!document.hidden));
+    session.outbox.addEventListener("elsewhere", ({ detail }) => this.#elsewhere(detail));
     session.outbox.addEventListener("sent", () => { if (!this.#current) this.#more(); });
   }
 
@@ -70,6 +72,23 @@ export class LabelView {
     this.#draw();
     this.#focus();
     this.#more();
+  }
+
+  /** Another tab of this person answered, or took an answer back: here too it is the last one, and not asked again. */
+  #elsewhere({ to, item, body, key }) {
+    if (this.#past === null || !item) return;
+    if (to === "undo") {
+      if (this.#past.at(-1)?.item.id === item.id) this.#past.pop();
+    } else if (to === "answers") {
+      this.#past.push({ ...body, item, key });
+      this.#ahead = this.#ahead.filter((task) => task.item.id !== item.id);
+      if (this.#current?.item.id === item.id) {
+        this.#current = this.#waiting();
+        say("Answered in another tab. Next item.");
+        this.#more();
+      }
+    }
+    if (this.#shell.address === "label") this.#draw();
   }
 
   /** The next item that waits here; what waited so long that it may have been given to somebody else is let go. */
@@ -195,7 +214,8 @@ export class LabelView {
       h("small", {}, "Goes with the answer. Escape leads back to the item."));
     const undo = button("Undo", () => this.undo(), { key: "u", class: "quiet", disabled: this.#past.length === 0 });
     fill(this.node,
-      h("div", { class: "asked" }, h("h1", { id: "question" }, project.question), this.counted), this.bar.node,
+      h("div", { class: "asked" }, h("h1", { id: "question" }, project.question), this.counted),
+      project.instructions ? h("p", { class: "instructions" }, project.instructions) : null, this.bar.node,
       this.article, this.#picked,
       h("div", { class: project.classes.length <= 4 ? "few" : "" }, chosen.node,
         h("div", { class: "row actions" }, actions.map(({ key, name, run }) => button(name, run, { key, class: "quiet" })), undo)),
@@ -209,6 +229,11 @@ export class LabelView {
   /** What stands here when there is nothing to label. */
   #nothing() {
     const { error } = this.#finished ?? {};
+    if (error?.status === 401) {
+      return h("div", { class: "empty", tabindex: "-1" }, h("h1", {}, "Your link no longer works"),
+        h("p", {}, "What you answered is kept in this browser, and sent once you sign in with a new link."),
+        button("Sign in again", () => { keepToken(null); location.reload(); }, { class: "primary" }));
+    }
     if (error) {
       return h("div", { class: "empty" }, h("h1", {}, error.passing ? "The server does not answer" : "No item could be fetched"),
         h("p", {}, error.passing ? "What you answered is kept here and will be sent. This page tries again by itself." : error.message),

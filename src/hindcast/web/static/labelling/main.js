@@ -89,8 +89,9 @@ function watchOutbox(outbox, state) {
     const { waiting, refused } = outbox;
     const many = waiting.length;
     state.dataset.state = outbox.away ? "away" : many ? "waiting" : "saved";
-    fill(state, outbox.away ? `Not reached, ${many} kept here` : many ? `Saving ${many}` : "Saved");
-    state.setAttribute("aria-label", outbox.away ? `The server is not reached; ${many} answers are kept here. Try again now` : many ? `Saving ${many}` : "Everything is saved");
+    const out = outbox.away?.status === 401;
+    fill(state, out ? `Signed out, ${many} kept here` : outbox.away ? `Not reached, ${many} kept here` : many ? `Saving ${many}` : "Saved");
+    state.setAttribute("aria-label", out ? `Signed out; ${many} answers are kept here` : outbox.away ? `The server is not reached; ${many} answers are kept here. Try again now` : many ? `Saving ${many}` : "Everything is saved");
     if (outbox.away && !away) {
       toast(outbox.away.status === 401 ? "Your token is no longer valid. What you answered is kept here until you sign in with a new one."
         : "The server does not answer. Go on: answers are kept here and sent later.", { bad: true });

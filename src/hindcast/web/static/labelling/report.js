@@ -2,8 +2,9 @@
 import { openDialog } from "../components/dialog.js";
 import { button, h } from "../components/element.js";
 import { toast } from "../components/live.js";
+import { chart } from "../components/chart.js";
 import { table, tiles } from "../components/table.js";
-import { figure, percent, seconds } from "./moments.js";
+import { figure, moment, percent, seconds } from "./moments.js";
 
 const NAMES = { "percent agreement": "Two answers agree" };
 const EXPORTS = [
@@ -33,6 +34,7 @@ export class ReportView {
         ["In dispute", String(progress.waiting), `${progress.decided} decided`],
         ...measured,
       ]),
+      told.timeline ? h("div", { class: "charts" }, done(told.timeline, progress), agreed(told.timeline)) : null,
       h("h2", {}, "Classes"), this.#classes(told),
       h("h2", {}, "People"), this.#people(told.people),
       notes.length ? [h("h2", {}, "To mind"), h("ul", { class: "prose" }, notes.map((note) => h("li", {}, note)))] : null);
@@ -107,6 +109,37 @@ export class ReportView {
       toast(error.message, { bad: true });
     }
   }
+}
+
+/** How many items were done by when. */
+function done({ from, to, done: counts }, { items }) {
+  return chart({
+    title: "Items done", ends: [moment(from), moment(to)], ticks: [[0, "0"], [items / 2, ""], [items, String(items)]],
+    line: counts.map((count, i) => [i / (counts.length - 1), count]),
+    words: `Items done: ${counts.at(-1)} of ${items} by ${moment(to)}; half of these by ${moment(half(from, to, counts))}.`,
+  });
+}
+
+/** When the first half of what was counted was reached. */
+function half(from, to, counts) {
+  const [first, last] = [Date.parse(from), Date.parse(to)];
+  const at = counts.findIndex((count) => 2 * count >= counts.at(-1)) / (counts.length - 1);
+  return new Date(first + at * (last - first)).toISOString();
+}
+
+/** How often two answers to an item were the same, stretch by stretch. */
+function agreed({ from, to, stretches }) {
+  if (!stretches.length) return h("p", { class: "chart card note" }, "Agreement over time needs twenty items with two answers.");
+  const [first, last] = [Date.parse(from), Date.parse(to)];
+  const place = (at) => (last > first ? (Date.parse(at) - first) / (last - first) : 0.5);
+  const points = stretches.map((one) => ({
+    ...one, at: (place(one.from) + place(one.to)) / 2,
+    name: `${moment(one.from)} to ${moment(one.to)}: ${percent(one.value)}${known(one.low) ? `, ${percent(one.low)} to ${percent(one.high)}` : ""}, ${one.items} items`,
+  }));
+  return chart({
+    title: "Two answers agree, by when the items were done", ends: [moment(from), moment(to)], points,
+    ticks: [[0, "0%"], [0.5, "50%"], [1, "100%"]], words: `How often two answers agree. ${points.map(({ name }) => name).join("; ")}.`,
+  });
 }
 
 const known = (value) => value !== null && value !== undefined;
