@@ -200,12 +200,19 @@ class System:
             raise ConfigError(f"system {self.name!r} has no features.")
         if not self.models:
             raise ConfigError(f"system {self.name!r} has no models; add hindcast.logistic() or hindcast.lightgbm().")
+        from hindcast.models.model import LearnsUnlabelled
+
         if not isinstance(self.goal, Goal) or not isinstance(self.predict, Binary):
             raise ConfigError(f"system {self.name!r}: goal= is a hindcast.Goal and predict= a hindcast.Binary.")
         names = [learner.name for learner in self.learners]
         twice = {name for name in names if names.count(name) > 1}
         if twice:
             raise ConfigError(f"system {self.name!r} declares two models called {', '.join(sorted(twice))}.")
+        if self.training.weak is not None and any(isinstance(one, LearnsUnlabelled) for one in self.models):
+            raise ConfigError(
+                f"system {self.name!r}: rules of thumb (Training(weak=...)) and a learner that labels requests for "
+                "itself would teach the same rows twice; declare one of them."
+            )
         check_views(self.tables.values())
         _ = self.plan
 

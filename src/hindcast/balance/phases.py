@@ -7,7 +7,7 @@ again: the second phase undoes what the first did to probabilities.
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -53,11 +53,14 @@ class Boosting:
         Of the first phase, and of each later one.
     parameters : mapping, optional
         LightGBM's; objective, classes, seed and determinism are set here.
+    categorical : sequence of int, optional
+        Columns whose numbers are codes of categories, split as such.
     """
 
     trees: int = 100
     more: int = 50
     parameters: Mapping[str, Any] = field(default_factory=dict)
+    categorical: Sequence[int] = ()
 
     def __post_init__(self) -> None:
         if self.trees < 1 or self.more < 1:
@@ -69,7 +72,9 @@ class Boosting:
         kind = {"objective": "binary"} if classes == 2 else {"objective": "multiclass", "num_class": classes}
         fixed = {"verbosity": -1, "deterministic": True, "force_row_wise": True, "seed": seed % (1 << 31)}
         parameters = {"num_threads": 2, **self.parameters, **kind, **fixed}
-        data = lightgbm.Dataset(X, codes, weight=weight, params=parameters)
+        data = lightgbm.Dataset(
+            X, codes, weight=weight, params=parameters, categorical_feature=list(self.categorical) or "auto"
+        )
         rounds = self.trees if before is None else self.more
         return lightgbm.train(parameters, data, num_boost_round=rounds, init_model=before)
 

@@ -384,7 +384,8 @@ class Lineage:
         asked = (spine.as_of >= since_us) & (spine.as_of <= now_us)
         used = spine.usable(now_us, int(manifest["maturity_us"])) & asked
         rows = rows_fingerprint(spine.seq[used], spine.label[used], spine.label_known[used])
-        taught = asked & ~used & (spine.as_of < now_us) if "weak" in kept else np.zeros(len(spine), dtype=np.bool_)
+        more = "weak" in kept or "unlabelled" in kept
+        taught = asked & ~used & (spine.as_of < now_us) if more else np.zeros(len(spine), dtype=np.bool_)
         return Learnt(version, facts, spine, used, taught, rows == kept["rows"])
 
     @cached_property

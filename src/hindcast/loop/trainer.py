@@ -21,7 +21,7 @@ from hindcast.errors import ArtifactError, DataError
 from hindcast.evaluate import Evidence, judge_all, measure_latency
 from hindcast.loop.history import History, Progress
 from hindcast.metrics import measure
-from hindcast.models import Learner, Model, load_model, read, write
+from hindcast.models import Learner, LearnsUnlabelled, Model, load_model, read, write
 from hindcast.models.baselines import functions_of
 from hindcast.models.trained import fit_rows
 from hindcast.system import System
@@ -253,6 +253,7 @@ class Trainer:
                 "landed": dict(self.history.landed),
                 "rows": rows.fingerprint,
                 **({} if plan.weak is None else {"weak": plan.weak.describe()["weak"]}),
+                **({"unlabelled": True} if "unlabelled" in final.describe() else {}),
             },
         )
         self._trained[now_us, id(champion), measured] = trained, champion
@@ -264,17 +265,21 @@ class Trainer:
         if weak is None:
             return known, None
         if until_us not in self._weak:
-            history = self.history
-            window = self.system.training.window_us
-            since = -NEVER if window is None else until_us - window
-            asked = np.arange(len(history))[history.slice(since, until_us - 1)]
-            rest = asked[~np.isin(history.spine.seq[asked], seq)]
+            rest = self._unlabelled(seq, until_us)
             while len(self._weak) > 1:  # a training needs two: for its older part, and for all
                 self._weak.pop(next(iter(self._weak)))
+            history = self.history
             self._weak[until_us] = weak.add(
                 known, history.inputs.take(rest), history.as_of[rest], seed=self.system.seed
             )
         return self._weak[until_us]
+
+    def _unlabelled(self, seq: Ints, until_us: int) -> Ints:
+        """Places of the requests before `until_us`, within the window, that are not among the labelled rows `seq`."""
+        history, window = self.history, self.system.training.window_us
+        since = -NEVER if window is None else until_us - window
+        asked = np.arange(len(history))[history.slice(since, until_us - 1)]
+        return asked[~np.isin(history.spine.seq[asked], seq)]
 
     def _weak_report(self, rows: TrainingSet, inputs: Frame, part: Ints, until_us: int) -> WeakReport | None:
         if self.system.training.weak is None:
@@ -319,7 +324,11 @@ class Trainer:
         known = _known(rows, inputs, part)
         if learner.describe().get("learner") not in BASELINES:  # floors stand on true labels alone
             known, _ = self._taught(known, rows.seq[part], until_us)
-        model = fit_rows(learner, known, seed=self.system.seed)
+        if isinstance(learner, LearnsUnlabelled):
+            rest, history = self._unlabelled(rows.seq[part], until_us), self.history
+            model = learner.fit_unlabelled(known, history.inputs.take(rest), history.as_of[rest], seed=self.system.seed)
+        else:
+            model = fit_rows(learner, known, seed=self.system.seed)
         self.seconds += stopwatch_s() - began
         self.trainings += 1
         if folder is not None and not folder.exists():

@@ -13,30 +13,35 @@ from hindcast.models.artifact import Manifest, load_model, read, write
 from hindcast.models.baselines import LAST_LABEL, last_label, random, rule, zero_rule
 from hindcast.models.lightgbm import LightGBM, LightGBMModel
 from hindcast.models.logistic import Logistic, LogisticModel
-from hindcast.models.model import Learner, Model
+from hindcast.models.model import Learner, LearnsUnlabelled, Model
+from hindcast.models.phased import Phased, in_two_phases, sampled_dynamically
 from hindcast.models.prepare import Preparation
 from hindcast.models.trained import Trained, TrainedModel, fit_rows, trained
 
 __all__ = [
     "LAST_LABEL",
     "Learner",
+    "LearnsUnlabelled",
     "LightGBM",
     "LightGBMModel",
     "Logistic",
     "LogisticModel",
     "Manifest",
     "Model",
+    "Phased",
     "Preparation",
     "Trained",
     "TrainedModel",
     "check_features",
     "disagreement",
     "fit_rows",
+    "in_two_phases",
     "last_label",
     "load_model",
     "random",
     "read",
     "rule",
+    "sampled_dynamically",
     "trained",
     "write",
     "zero_rule",

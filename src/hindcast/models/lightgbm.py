@@ -227,7 +227,7 @@ class LightGBM:
         label = checked_labels(features, label, both=True)
         weight = checked_weights(features, weight)
         preparation = Preparation.trees(features, min_rows=self.min_rows)
-        parameters = self._parameters(preparation, seed)
+        parameters = self.parameters(preparation, seed)
         start = 0.0
         scores: dict[str, Any] = {}
         if self.loss is not None:
@@ -255,13 +255,11 @@ class LightGBM:
         if self.loss is not None and watched:
             watched["feval"] = _mean_loss(self.loss)
         booster = library.train(parameters, data, num_boost_round=self.trees, **watched)
-        kept = booster.best_iteration or self.trees
-        text = _without_parameters(booster.model_to_string(num_iteration=kept))
-        gain = booster.feature_importance("gain", iteration=kept).astype(np.float64)
-        fitted = {"rows": len(label), **_shape(text)}
-        return LightGBMModel(preparation, text, gain, fitted, self.name, self.loss, start)
+        text, gain, shape = forest_of(booster, booster.best_iteration or self.trees)
+        return LightGBMModel(preparation, text, gain, {"rows": len(label), **shape}, self.name, self.loss, start)
 
-    def _parameters(self, preparation: Preparation, seed: int) -> dict[str, Any]:
+    def parameters(self, preparation: Preparation, seed: int) -> dict[str, Any]:
+        """LightGBM's parameters for features so prepared; refuses monotone features that are none."""
         kinds = preparation.kinds
         for name in (*self.increasing, *self.decreasing):
             if name not in kinds:
@@ -288,6 +286,12 @@ class LightGBM:
             "num_threads": self.threads,
             "verbosity": -1,
         }
+
+
+def forest_of(booster: Any, trees: int | None = None) -> tuple[str, Floats, dict[str, Any]]:
+    """The text of a booster's trees (all, or the first so many), the gain of each feature, and the trees' shape."""
+    text = _without_parameters(booster.model_to_string(num_iteration=trees))
+    return text, booster.feature_importance("gain", iteration=trees).astype(np.float64), _shape(text)
 
 
 def _mean_loss(loss: FocalLoss) -> Any:

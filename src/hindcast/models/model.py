@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, ClassVar, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, runtime_checkable
 
 import numpy as np
 
@@ -16,7 +16,19 @@ from hindcast.columns import Frame, Kind
 from hindcast.errors import ConfigError, DataError, UnknownName
 from hindcast.values import Floats, Ints
 
-__all__ = ["Learner", "Model", "Row", "StoredModel", "checked_labels", "checked_weights", "value_of"]
+if TYPE_CHECKING:
+    from hindcast.trainset.rows import Rows
+
+__all__ = [
+    "Learner",
+    "LearnsUnlabelled",
+    "Model",
+    "Row",
+    "StoredModel",
+    "checked_labels",
+    "checked_weights",
+    "value_of",
+]
 
 Row = Mapping[str, float | str | None]
 """One request's features by name: a number, a text or None, as the online features answer them. Lists may stand
@@ -118,6 +130,18 @@ class Learner(Protocol):
         validation : (features, label), optional
             Later rows, for learners that stop early; never used to fit a statistic.
         """
+        ...
+
+
+@runtime_checkable
+class LearnsUnlabelled(Protocol):
+    """A learner that can also use requests whose label is not known.
+
+    Law: without any of them it gives what ``fit`` gives.
+    """
+
+    def fit_unlabelled(self, rows: Rows, unlabelled: Frame, as_of: Ints, *, seed: int) -> Model:
+        """Learn from `rows`, and from `unlabelled` requests at their moments `as_of`, shape (m,)."""
         ...
 
 

@@ -18,7 +18,7 @@ from hindcast.columns import Frame, Kind
 from hindcast.errors import ConfigError, DataError
 from hindcast.models.artifact import loader_of
 from hindcast.models.baselines import Functions
-from hindcast.models.model import Learner, Model, Row, StoredModel, feature_kinds
+from hindcast.models.model import Learner, LearnsUnlabelled, Model, Row, StoredModel, feature_kinds
 from hindcast.values import Floats, Ints, canonical
 
 if TYPE_CHECKING:
@@ -162,7 +162,7 @@ class Trained:
         for place, step in enumerate(self.on):
             after = apply_steps(rows, [step], seed + place)
             if self.correct and getattr(step, "shifts_prior", True):
-                odds *= _odds(rows, step.name) / _odds(after, step.name)
+                odds *= odds_of(rows, step.name) / odds_of(after, step.name)
             rows = after
         model = fit_rows(self.learner, rows, seed=seed, validation=validation)
         fitted = {
@@ -175,7 +175,8 @@ class Trained:
         return TrainedModel(model, odds, self.name, fitted)
 
 
-def _odds(rows: Rows, step: str) -> float:
+def odds_of(rows: Rows, step: str) -> float:
+    """The odds of label 1 among rows beside a step; DataError where there is one class only."""
     rate = rows.base_rate
     if not 0 < rate < 1:
         raise DataError(
@@ -223,6 +224,10 @@ def trained(learner: Learner, *, on: Sequence[Step] | Step, name: str | None = N
     steps = (on,) if isinstance(on, Step) else tuple(on)
     if not isinstance(learner, Learner):
         raise ConfigError(f"trained() takes a learner first, such as hindcast.lightgbm(); got {learner!r}.")
+    if isinstance(learner, LearnsUnlabelled):
+        raise ConfigError(
+            f"{learner.name} also learns from other rows than its own; put the steps on the learner within."
+        )
     if not steps:
         raise ConfigError(f"trained({learner.name}, on=[]) does nothing; declare {learner.name} itself.")
     for step in steps:

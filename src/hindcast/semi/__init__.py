@@ -9,6 +9,7 @@ from hindcast.semi.calibration import cooled, out_of_fold, temperature
 from hindcast.semi.classes import Labelled, labelled
 from hindcast.semi.co_training import CoTraining, TwoViews, co_training
 from hindcast.semi.consistency import Consistency, consistency, consistency_loss, ramp_up
+from hindcast.semi.declared import SelfTrained, self_trained
 from hindcast.semi.guard import Guarded, guarded
 from hindcast.semi.learner import Fitted
 from hindcast.semi.method import Method, Round, SemiModel
@@ -29,6 +30,7 @@ __all__ = [
     "Neighbours",
     "Propagation",
     "Round",
+    "SelfTrained",
     "SelfTraining",
     "SemiModel",
     "TwoViews",
@@ -47,6 +49,7 @@ __all__ = [
     "propagation",
     "ramp_up",
     "row_scores",
+    "self_trained",
     "self_training",
     "sign_test",
     "temperature",
