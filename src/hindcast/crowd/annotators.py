@@ -20,6 +20,7 @@ __all__ = ["AnnotatorReport", "annotator_report", "held_out"]
 
 _CELLS = 50_000_000
 _FEW = 10
+_ROUNDS = 100
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,7 +33,7 @@ class AnnotatorReport:
     answers : int64 array, shape (annotators,)
     accuracy, accuracy_low, accuracy_high : float64 arrays, shape (annotators,)
         The share of answers that are right, by the truth the others' answers give (an annotator's own answer is taken
-        out first), with Wilson's interval.
+        out first), with Wilson's interval on as many answers as what the others leave open allows.
     peers : float64 array, shape (annotators,)
         How often another annotator of the same item says the same.
     bias : float64 array, shape (annotators, classes)
@@ -188,8 +189,8 @@ def annotator_report(
     belief = belief[judged]
     total = np.bincount(mine.annotator, minlength=m).astype(np.float64)
     right = belief[np.arange(len(mine)), mine.label] if len(mine) else np.zeros(0)
-    accuracy = _mean(mine.annotator, right, m)
-    low, high = _wilson(accuracy, total, level)
+    accuracy, told = _accuracy(mine.annotator, belief, mine.label, m)
+    low, high = _wilson(accuracy, told, level)
 
     lean = -belief
     if len(mine):
@@ -284,6 +285,31 @@ def _mean(codes: Ints, values: Floats, m: int) -> Floats:
     n = np.bincount(codes, minlength=m)
     np.divide(np.bincount(codes, weights=values, minlength=m), n, out=result, where=n > 0)
     return result
+
+
+def _accuracy(annotator: Ints, belief: Floats, label: Ints, m: int) -> tuple[Floats, Floats]:
+    """How often each annotator is right, and how many answers to items of certain truth would tell it as well.
+
+    `belief` is what the others say of each answer's item, shape (n, classes). Where they are unsure the mean belief in
+    an annotator's answers draws everybody to the middle; this is the rate that makes these answers likeliest.
+    """
+    n, k = belief.shape
+    right = belief[np.arange(n), label] if n else np.zeros(0)
+    other = (1.0 - right) / max(k - 1, 1)
+    rate = _mean(annotator, right, m)
+    for _ in range(_ROUNDS):
+        before, own = rate, rate[annotator]
+        part = own * right
+        rate = _mean(annotator, part / np.maximum(part + (1.0 - own) * other, 1e-300), m)
+        if np.nan_to_num(np.abs(rate - before)).max(initial=0.0) < 1e-6:
+            break
+    total = np.bincount(annotator, minlength=m).astype(np.float64)
+    near = ((rate * total + 1.0) / (total + 2.0))[annotator]
+    top = belief.max(axis=1, initial=0.0)
+    rest = (1.0 - top) / max(k - 1, 1)
+    named = near * top + (1.0 - near) * rest
+    worth = np.square(top - rest) * near * (1.0 - near) / np.maximum(named * (1.0 - named), 1e-12)
+    return rate, np.bincount(annotator, weights=np.minimum(worth, 1.0), minlength=m).astype(np.float64)
 
 
 def _wilson(rate: Floats, n: Floats, level: float) -> tuple[Floats, Floats]:

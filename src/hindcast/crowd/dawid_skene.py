@@ -1,59 +1,32 @@
-"""Dawid and Skene: what is true, and how each annotator errs, learnt from nothing but their answers.
+"""Dawid and Skene: what is true, and which classes each annotator takes for which, learnt from nothing but answers.
 
-Given the truth, answers are taken to be independent. Either annotators err each in their own way (a confusion matrix
-each), or they toss one coin: right with a probability of their own, else any other class alike. Both are fitted by
-expectation maximisation; an iteration is two products with the sparse matrix of answers, O(answers x classes).
+Given the truth, answers are taken to be independent, and annotators to err each in their own way: a confusion matrix
+each. Few give enough answers to fill one, so annotators are taken to come from one crowd: their rows have a Dirichlet
+prior that is learnt from all of them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from hindcast.crowd.answers import Answers
-from hindcast.crowd.posterior import class_prior, common_notes, finished, normalised, started
+from hindcast.crowd.climbing import Progress, fit
+from hindcast.crowd.pooling import pooled
+from hindcast.crowd.posterior import LEAST, class_prior, common_notes, finished, first_coins, unconverged
 from hindcast.errors import DataError
 from hindcast.values import Floats, Ints
 
-__all__ = ["MOST_CELLS", "dawid_skene", "one_coin"]
+__all__ = ["MOST_CELLS", "dawid_skene"]
 
-FLOOR = 0.01
-"""Added to every cell of a confusion, so that what was never seen is not impossible."""
-LEAST = 1e-12
-_ROUNDS = 30
-MOST_CELLS = 200_000_000
-"""Of all confusions together: 1.6 GB."""
-Progress = Callable[[int, int], None]
-
-
-def _sparse(answers: Answers) -> Any:
-    """Answers as ones of shape (items, annotators x classes)."""
-    from scipy.sparse import csr_array
-
-    k = len(answers.classes)
-    shape = (len(answers.items), len(answers.annotators) * k)
-    return csr_array((np.ones(len(answers)), (answers.item, answers.annotator * k + answers.label)), shape=shape)
-
-
-def _told(iterations: int, converged: bool) -> list[str]:
-    return [] if converged else [f"not converged in {iterations} iterations; allow more, or distrust close calls."]
-
-
-def _share(probability: Floats, prior: Floats, learn: bool) -> Floats:
-    if not learn:
-        return prior
-    share = probability.sum(axis=0) + FLOOR
-    return np.asarray(share / share.sum())
-
-
-def _tossed(answers: Answers, known: Ints) -> Floats:
-    """What a few rounds of one coin per annotator believe of each item, classes equally likely."""
-    if not len(answers) or len(answers.classes) < 2:
-        return started(answers, known)
-    found = one_coin(answers, known, prior="uniform", iterations=_ROUNDS, ties="lowest", seed=0)
-    return np.array(found.probability)
+MOST_CELLS = 50_000_000
+"""Of all confusions together: half a gigabyte for each of the half dozen tables the fit keeps."""
+_TOWARDS = 20.0
+"""Answers for each class by which the average annotator is taken to be a coin: right as often whatever is true."""
+_VOTE = 0.3
+"""How much the vote's shares of classes count, as a part of the items: a truth that few answers tell could be anything,
+and would drift to the largest class."""
 
 
 def dawid_skene(
@@ -69,14 +42,15 @@ def dawid_skene(
 ) -> Any:
     """The full model, a confusion matrix for every annotator; see :func:`hindcast.crowd.infer_truth`.
 
-    Each row of each confusion starts from `smoothing` answers of the average annotator (as one coin each sees them)
-    and a hundredth of an answer in every cell: with many classes and few answers each, plain smoothing towards equal
-    cells drowns what is known. What is maximised is the likelihood with that prior; it never falls.
+    The rows of all annotators for one class have one Dirichlet prior: its centre is how the average annotator answers,
+    its strength how alike annotators are, and both are learnt from all of them (:func:`hindcast.crowd.pooling.pooled`),
+    then held. What is maximised is the likelihood with that prior times `smoothing`; it never falls. Items with one
+    answer teach nothing of who errs: they are judged by what the others taught.
 
     References
     ----------
     Dawid and Skene, "Maximum Likelihood Estimation of Observer Error-Rates Using the EM Algorithm", Applied
-    Statistics 28(1), 1979.
+    Statistics 28(1), 1979; Paun et al., "Comparing Bayesian Models of Annotation", TACL 6, 2018.
     """
     k, m = len(answers.classes), len(answers.annotators)
     if m * k * k > MOST_CELLS:
@@ -84,32 +58,17 @@ def dawid_skene(
             f"{m:,} annotators with {k:,} classes need {m * k * k:,} cells of confusion; take method='one-coin'."
         )
     shares, learn = class_prior(answers, prior, "learnt")
-    probability = _tossed(answers, known)
-    said = _sparse(answers)
-    heard = said.T.tocsr()
-    counts = (heard @ probability).reshape(m, k, k)  # annotator, answer, truth
-    average = counts.sum(axis=0) + 1.0
-    extra = smoothing * average / average.sum(axis=0, keepdims=True) + FLOOR
-    objective: list[float] = []
-    converged, done = not len(answers), 0
-    errs = np.zeros((m, k, k))
-    while done < iterations and not converged:
-        done += 1
-        errs = counts + extra
-        errs /= np.maximum(errs.sum(axis=1, keepdims=True), LEAST)
-        shares = _share(probability, shares, learn)
-        logs = np.log(np.maximum(errs, LEAST))
-        probability, evidence = normalised(said @ logs.reshape(m * k, k) + np.log(shares), known)
-        evidence += float((extra * logs).sum()) + (FLOOR * float(np.log(shares).sum()) if learn else 0.0)
-        converged = bool(objective) and evidence - objective[-1] < tolerance * len(answers)
-        objective.append(evidence)
-        counts = (heard @ probability).reshape(m, k, k)
-        if progress is not None:
-            progress(done, iterations)
-    if not len(answers):
-        probability = normalised(np.tile(np.log(shares), (len(answers.items), 1)), known)[0]
-        errs = np.full((m, k, k), 1.0 / max(k, 1))
-    notes = common_notes(answers, known) + _told(done, converged)
+    crowd = _Confusions(answers, known, shares, learn, smoothing)
+    objective: tuple[float, ...] = ()
+    done, converged = 0, True
+    if k and crowd.teaches.any():
+        gain = tolerance * max(len(answers), 1)
+        objective, done, converged = fit(crowd, iterations=iterations, gain=gain, progress=progress)
+    elif k:
+        crowd.listen(crowd.place)
+    notes = common_notes(answers, known) + unconverged(done, converged)
+    if len(answers) and not crowd.teaches.any():
+        notes.append("no item has two answers: nothing tells who errs, and each answer is taken as it stands.")
     thin = int((np.bincount(answers.annotator, minlength=m) < 5 * k).sum())
     if m and thin > m / 2:
         notes.append(
@@ -118,70 +77,82 @@ def dawid_skene(
         )
     return finished(
         answers,
-        probability,
+        crowd.belief,
         "dawid-skene",
-        shares,
+        np.exp(crowd.place[m * k * k :]),
         notes=notes,
-        confusion=np.ascontiguousarray(errs.transpose(0, 2, 1)),
+        confusion=np.exp(crowd.place[: m * k * k]).reshape(m, k, k).transpose(0, 2, 1).copy(),
         iterations=done,
         converged=converged,
-        objective=tuple(objective),
+        objective=objective,
         **finish,
     )
 
 
-def one_coin(
-    answers: Answers,
-    known: Ints,
-    *,
-    prior: Any = None,
-    smoothing: float = 1.0,
-    iterations: int = 500,
-    tolerance: float = 1e-8,
-    progress: Progress | None = None,
-    **finish: Any,
-) -> Any:
-    """One probability of being right for every annotator; see :func:`hindcast.crowd.infer_truth`.
+def _coin(k: int, right: Any) -> Floats:
+    """The confusion, or one for each of several, of who is right that often, and else names any other class alike."""
+    right = np.asarray(right)[..., None, None]
+    return np.where(np.eye(k) > 0, right if k > 1 else 1.0, (1.0 - right) / max(k - 1, 1))
 
-    Every annotator starts from `smoothing` right and as many wrong answers. Classes are equally likely unless a prior
-    is given or asked to be learnt: with one coin, what is really a common bias would be taken for the prior.
-    """
-    k, m = len(answers.classes), len(answers.annotators)
-    shares, learn = class_prior(answers, prior, "uniform")
-    probability = started(answers, known)
-    total = np.bincount(answers.annotator, minlength=m).astype(np.float64)
-    others = max(k - 1, 1)
-    objective: list[float] = []
-    converged, done = not len(answers), 0
-    ability = np.full(m, 0.5)
-    while done < iterations and not converged:
-        done += 1
-        right = np.bincount(answers.annotator, weights=probability[answers.item, answers.label], minlength=m)
-        ability = np.clip((right + smoothing) / np.maximum(total + 2 * smoothing, LEAST), LEAST, 1 - LEAST)
-        shares = _share(probability, shares, learn)
-        good, bad = np.log(ability), np.log((1.0 - ability) / others)
-        base = np.bincount(answers.item, weights=bad[answers.annotator], minlength=len(answers.items))
-        logs = answers.votes((good - bad)[answers.annotator]) + base[:, None] + np.log(shares)
-        probability, evidence = normalised(logs, known)
-        evidence += float(smoothing * (good + bad).sum()) + (FLOOR * float(np.log(shares).sum()) if learn else 0.0)
-        converged = bool(objective) and evidence - objective[-1] < tolerance * len(answers)
-        objective.append(evidence)
-        if progress is not None:
-            progress(done, iterations)
-    if not len(answers):
-        probability = normalised(np.tile(np.log(shares), (len(answers.items), 1)), known)[0]
-    confusion = np.broadcast_to(((1.0 - ability) / others)[:, None, None], (m, k, k)).copy()
-    confusion[:, np.arange(k), np.arange(k)] = ability[:, None] if k > 1 else 1.0
-    return finished(
-        answers,
-        probability,
-        "one-coin",
-        shares,
-        notes=common_notes(answers, known) + _told(done, converged),
-        confusion=confusion,
-        iterations=done,
-        converged=converged,
-        objective=tuple(objective),
-        ability=ability,
-        **finish,
-    )
+
+class _Confusions:
+    """Places are the logarithms of confusions (annotator, answer, truth) and of the shares of classes."""
+
+    def __init__(self, answers: Answers, known: Ints, shares: Floats, learn: bool, smoothing: float) -> None:
+        from hindcast.crowd.passes import by_item
+
+        m, k, n = len(answers.annotators), len(shares), len(answers.items)
+        annotator, label, self.start = by_item(answers)
+        self.cell = annotator * k + label
+        self.known, self.learns, self.smoothing = known, learn, smoothing
+        heard = np.diff(self.start)
+        self.teaches = (heard > 1) | ((known >= 0) & (heard > 0))
+        voted = np.bincount(label[np.repeat(self.teaches, heard)], minlength=k) + 1.0
+        self.few = 1.0 + _VOTE * self.teaches.sum() * voted / voted.sum()
+        self.belief, self.counts = np.zeros((n, k)), np.zeros((m * k, k))
+        self.shape = (m, k, k)
+        self.dirichlet = 4.0 * _coin(k, 0.75)
+        first = _coin(k, first_coins(answers, known))
+        self.place = np.concatenate([np.log(np.maximum(first, LEAST)).ravel(), np.log(shares)])
+
+    def _parts(self, place: Floats) -> tuple[Floats, Floats]:
+        cells = self.counts.size
+        return place[:cells].reshape(self.shape), place[cells:]
+
+    def begin(self) -> Floats:
+        return self.place
+
+    def listen(self, place: Floats) -> tuple[float, float]:
+        from hindcast.crowd.passes import confusion_pass
+
+        self.place = place
+        logs, log_share = self._parts(place)
+        logs = logs.reshape(self.counts.shape)
+        evidence, moved = confusion_pass(
+            self.cell, self.start, logs, log_share, self.known, self.teaches, self.belief, self.counts
+        )
+        return evidence, moved / max(len(self.belief), 1)
+
+    def learn(self) -> None:
+        counts = self.counts.reshape(self.shape)
+        right = (counts.trace(axis1=1, axis2=2).sum() + 2.0) / (counts.sum() + 3.0)
+        self.dirichlet = pooled(counts, self.dirichlet, _TOWARDS * _coin(len(self.few), right) + LEAST)
+
+    def best(self) -> Floats:
+        rates = np.maximum(self.counts.reshape(self.shape) + self.smoothing * self.dirichlet, LEAST)
+        rates /= rates.sum(axis=1, keepdims=True)
+        log_share = self._parts(self.place)[1]
+        if self.learns:
+            heard = self.belief[self.teaches].sum(axis=0) + self.few
+            log_share = np.log(heard / heard.sum())
+        return np.concatenate([np.log(rates).ravel(), log_share])
+
+    def prior(self, place: Floats) -> float:
+        logs, log_share = self._parts(place)
+        rows = self.smoothing * float((logs.sum(axis=0) * self.dirichlet).sum())
+        return rows + (float(self.few @ log_share) if self.learns else 0.0)
+
+    def normal(self, place: Floats) -> Floats:
+        logs, log_share = self._parts(place)
+        rows = logs - np.logaddexp.reduce(logs, axis=1, keepdims=True)
+        return np.concatenate([rows.ravel(), log_share - np.logaddexp.reduce(log_share)])

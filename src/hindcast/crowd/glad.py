@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from hindcast.crowd.answers import Answers
-from hindcast.crowd.posterior import class_prior, common_notes, finished, normalised
+from hindcast.crowd.climbing import Progress
+from hindcast.crowd.posterior import class_prior, common_notes, finished, unconverged
 from hindcast.values import Floats, Ints
 
 __all__ = ["glad"]
@@ -22,7 +22,7 @@ def glad(
     smoothing: float = 1.0,
     iterations: int = 500,
     tolerance: float = 1e-8,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Progress | None = None,
     **finish: Any,
 ) -> Any:
     """An ability for every annotator and a difficulty for every item; see :func:`hindcast.crowd.infer_truth`.
@@ -37,31 +37,25 @@ def glad(
     Whitehill et al., "Whose Vote Should Count More: Optimal Integration of Labels from Labelers of Unknown
     Expertise", NIPS 2009.
     """
+    from hindcast.crowd.passes import by_item, glad_pass
+
     k, m, n_items = len(answers.classes), len(answers.annotators), len(answers.items)
     shares, learn = class_prior(answers, prior, "uniform")
     if learn:
         shares = (answers.votes().sum(axis=0) + 1.0) / (len(answers) + k)
-    log_others = np.log(max(k - 1, 1))
-
-    def posterior(ability: Floats, ease: Floats) -> tuple[Floats, float, Floats]:
-        x = ability[answers.annotator] * np.exp(ease)[answers.item]
-        wrong = -np.logaddexp(0.0, x) - log_others
-        base = np.bincount(answers.item, weights=wrong, minlength=n_items)
-        logs = answers.votes(x + log_others) + base[:, None] + np.log(shares)
-        return *normalised(logs, known), x
+    belief, slope = np.zeros((n_items, k)), np.zeros(m + n_items)
+    annotator, label, start = by_item(answers)
+    middle = np.concatenate([np.ones(m), np.zeros(n_items)])
 
     def cost(parameters: Floats) -> tuple[float, Floats]:
-        ability, ease = parameters[:m], parameters[m:]
-        probability, evidence, x = posterior(ability, ease)
-        slope = probability[answers.item, answers.label] - 1.0 / (1.0 + np.exp(-np.clip(x, -500, 500)))
-        by_ability = np.bincount(answers.annotator, weights=slope * np.exp(ease)[answers.item], minlength=m)
-        by_ease = np.bincount(answers.item, weights=slope * x, minlength=n_items)
-        prior_cost = 0.5 * smoothing * (np.square(ability - 1.0).sum() + np.square(ease).sum())
-        gradient = np.concatenate([by_ability - smoothing * (ability - 1.0), by_ease - smoothing * ease])
-        return prior_cost - evidence, -gradient
+        evidence = glad_pass(
+            annotator, label, start, parameters[:m], parameters[m:], np.log(shares), known, belief, slope
+        )
+        apart = parameters - middle
+        return 0.5 * smoothing * float(apart @ apart) - evidence, smoothing * apart - slope
 
     objective: list[float] = []
-    parameters = np.concatenate([np.ones(m), np.zeros(n_items)])
+    parameters = middle
     converged, done = True, 0
     if len(answers) and k > 1:
         from scipy.optimize import minimize
@@ -84,16 +78,14 @@ def glad(
             )
         parameters, converged, done = found.x, bool(found.success), int(found.nit)
     ability, ease = parameters[:m], parameters[m:]
-    probability, _, _ = posterior(ability, ease)
-    notes = common_notes(answers, known)
-    if not converged:
-        notes.append(f"not converged in {done} iterations; allow more, or distrust close calls.")
+    if k:
+        cost(parameters)
     return finished(
         answers,
-        probability,
+        belief,
         "glad",
         shares,
-        notes=notes,
+        notes=common_notes(answers, known) + unconverged(done, converged),
         iterations=done,
         converged=converged,
         objective=tuple(objective),

@@ -12,7 +12,20 @@ from hindcast.crowd.answers import Answers, Truth
 from hindcast.errors import ConfigError, DataError
 from hindcast.values import Bools, Floats, Ints
 
-__all__ = ["class_prior", "clamped", "common_notes", "finished", "known_codes", "labelled", "normalised", "started"]
+__all__ = [
+    "LEAST",
+    "class_prior",
+    "clamped",
+    "common_notes",
+    "finished",
+    "first_coins",
+    "known_codes",
+    "labelled",
+    "unconverged",
+]
+
+LEAST = 1e-12
+"""What was never seen is this likely at least."""
 
 TIE = 1e-9
 """Probabilities nearer than this are equal: the order of a sum should not break a tie."""
@@ -59,15 +72,6 @@ def class_prior(answers: Answers, prior: Any, default: str) -> tuple[Floats, boo
     return shares / shares.sum(), False
 
 
-def started(answers: Answers, known: Ints) -> Floats:
-    """The shares of votes of each item, shape (items, classes): equal shares without votes, 1 where known."""
-    votes = answers.votes()
-    total = votes.sum(axis=1, keepdims=True)
-    shares = np.full(votes.shape, 1.0 / max(len(answers.classes), 1))
-    np.divide(votes, total, out=shares, where=total > 0)
-    return clamped(shares, known)
-
-
 def clamped(probability: Floats, known: Ints) -> Floats:
     """The same with certainty where the truth is known."""
     rows = np.flatnonzero(known >= 0)
@@ -77,20 +81,11 @@ def clamped(probability: Floats, known: Ints) -> Floats:
     return probability
 
 
-def normalised(logs: Floats, known: Ints) -> tuple[Floats, float]:
-    """Probabilities from logarithms up to a constant per row, and the sum over rows of the logarithm of their total.
-
-    A row whose class is known counts with the logarithm of that class alone.
-    """
-    if not logs.size:
-        return np.zeros(logs.shape), 0.0
-    top = logs.max(axis=1, keepdims=True)
-    parts = np.exp(logs - top)
-    total = parts.sum(axis=1, keepdims=True)
-    evidence = (top + np.log(total))[:, 0]
-    rows = np.flatnonzero(known >= 0)
-    evidence[rows] = logs[rows, known[rows]]
-    return clamped(parts / total, known), float(evidence.sum())
+def first_coins(answers: Answers, known: Ints) -> Floats:
+    """How likely each annotator is right, to start from: three of four, besides what known items say."""
+    m, truth = len(answers.annotators), known[answers.item]
+    right = np.bincount(answers.annotator[truth == answers.label], minlength=m) + 3.0
+    return np.asarray(right / (np.bincount(answers.annotator[truth >= 0], minlength=m) + 4.0))
 
 
 def labelled(probability: Floats, ties: Literal["lowest", "random"], seed: int) -> tuple[Ints, Bools]:
@@ -116,9 +111,14 @@ def common_notes(answers: Answers, known: Ints) -> list[str]:
         notes.append("most items have one answer: nothing says whether it is right; have some answered twice.")
     if len(answers.classes) == 1:
         notes.append("every answer names the same class.")
-    if repeated := len(answers) - len(np.unique(answers.item * max(len(answers.annotators), 1) + answers.annotator)):
+    pair = np.sort(answers.item * max(len(answers.annotators), 1) + answers.annotator)
+    if repeated := int((pair[1:] == pair[:-1]).sum()):
         notes.append(f"{repeated:,} answers repeat an annotator and item; each counts as if it were independent.")
     return notes
+
+
+def unconverged(iterations: int, converged: bool) -> list[str]:
+    return [] if converged else [f"not converged in {iterations} iterations; allow more, or distrust close calls."]
 
 
 def finished(

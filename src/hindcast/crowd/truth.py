@@ -9,8 +9,9 @@ from typing import Any, Literal
 import numpy as np
 
 from hindcast.crowd.answers import Answers, Truth
-from hindcast.crowd.dawid_skene import MOST_CELLS, dawid_skene, one_coin
+from hindcast.crowd.dawid_skene import MOST_CELLS, dawid_skene
 from hindcast.crowd.glad import glad
+from hindcast.crowd.one_coin import one_coin
 from hindcast.crowd.posterior import clamped, common_notes, finished, known_codes
 from hindcast.errors import ConfigError, UnknownName
 from hindcast.values import Floats, Ints
