@@ -30,6 +30,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Assembly", "open_system"]
 
+_STEPS = 5
+"""How many priorities the suggestions for a labelling project are given."""
+
 
 def open_system(system: System | str | Path, home: str | Path | None = None, *, clock: Clock | None = None) -> Assembly:
     """A system with a place to live, ready to run, replay or serve.
@@ -495,6 +498,69 @@ class Assembly:
         from hindcast.loop.lineage import Lineage
 
         return Lineage(self.system, self.lake, self.standing_registry(), self.base)
+
+    def suggest(
+        self,
+        project: str | Path,
+        n: int = 100,
+        *,
+        since: str | int | None = None,
+        content: Sequence[str] = (),
+        progress: Progress | None = None,
+    ) -> dict[str, Any]:
+        """Hand the requests about which the champion is least sure to a labelling project, also while it is served.
+
+        Requests without a label, those that nobody decided yet; what is in the project already moves up. The people who
+        label are not told what the champion says.
+
+        Parameters
+        ----------
+        project : path
+        n : int, default 100
+        since : moment, optional
+            Only requests after this.
+        content : sequence of str
+            The columns that annotators see; see :func:`hindcast.loop.suggest.items_of_requests`.
+
+        Returns
+        -------
+        dict
+            ``version``, ``suggested`` (the list, with probabilities), ``added`` and ``moved``.
+        """
+        from hindcast.labelling.operations import AddItems, Enqueue
+        from hindcast.labelling.project import Project
+        from hindcast.loop.suggest import items_of_requests, suggest
+        from hindcast.web.labelling import perform
+
+        self.land(progress)
+        with Project.open(project, writing=False) as opened:
+            kind, there = opened.kind, set(opened.items)
+            closed = {one.item for one in opened.labels("majority")}
+        with self._registry() as registry:
+            version = registry.roles().champion
+            if version is None:
+                raise ConfigError("there is no champion yet; `hindcast run` trains one.")
+            model = self._model(registry, version)
+        history = self.history(progress=progress)
+        since_us = -NEVER if since is None else self.moment(since)
+        chosen = suggest(history, model, n=n, since_us=since_us, besides=closed)
+        rows = items_of_requests(chosen, self.lake.facts(self.system.target.table.name), kind=kind, content=content)
+        added = moved = 0
+        for step, first in enumerate(range(0, len(rows), max(1, -(-len(rows) // _STEPS)))):  # the least sure first
+            part = rows[first : first + max(1, -(-len(rows) // _STEPS))]
+            reason, priority = f"{version} is unsure, {step + 1} of {_STEPS}", 1.0 - step / _STEPS
+            added += perform(project, AddItems(items=part, reason=reason, priority=priority)).added
+            known = [row["id"] for row in part if row["id"] in there]
+            if known:
+                moved += perform(project, Enqueue(ids=known, reason=reason, priority=priority))
+        return {
+            "version": version,
+            "suggested": [
+                {"item": o.item, "as_of": iso(o.as_of), "probability": o.probability, "score": o.score} for o in chosen
+            ],
+            "added": added,
+            "moved": moved,
+        }
 
     def catalogue(self, *, statistics: bool = True, costs: bool = False, progress: Progress | None = None) -> Catalogue:
         """Every feature with its meaning, version, origin and users; see :mod:`hindcast.catalogue.catalogue`.

@@ -14,6 +14,7 @@ from hindcast import __version__
 from hindcast.cli.grouping import Group
 from hindcast.cli.label import label
 from hindcast.cli.lineage import lineage
+from hindcast.cli.suggest import suggest
 
 if TYPE_CHECKING:
     from hindcast.assemble import Assembly
@@ -428,6 +429,7 @@ commands.add_command(lineage)
 
 # ---- labelling ------------------------------------------------------------------------------------------
 
+label.add_command(suggest)
 commands.add_command(label)
 
 
