@@ -13,7 +13,7 @@ import pytest
 from labelling_server import CHROMIUM, FLAGS, Served, Visitor
 
 from hindcast.labelling import Item, Project
-from hindcast.labelling.operations import LetIn, Revoke
+from hindcast.labelling.operations import AddItems, LetIn, Revoke
 from hindcast.web.labelling import perform
 
 pytestmark = [
@@ -313,6 +313,10 @@ def test_an_image_is_fetched_with_the_token_and_can_be_looked_at_closely(serve: 
         return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
 
     served = serve([Item(f"i{n}", png(40 + n, 30, 90)) for n in range(3)], kind="image")
+    broken = AddItems(
+        items=[{"id": "broken", "image": "data:image/png;base64,iVBORw0KGgo8c2NyaXB0Pg=="}], priority=-1.0
+    )
+    assert perform(served.folder, broken).added == 1, "begins like a picture, and is none"
     ann = visit(served, "Ann")
     width = "() => document.querySelector('article img').clientWidth"
     ann.page.wait_for_function(f"({width})() >= 40")
@@ -324,6 +328,8 @@ def test_an_image_is_fetched_with_the_token_and_can_be_looked_at_closely(serve: 
     assert ann.page.get_by_role("img", name=re.compile("^Image to label, i")).is_visible()
     ann.press("1")
     ann.page.wait_for_function(f"({width})() !== {before}")
+    ann.press("1", "1")
+    ann.wait("This image cannot be shown: its file is damaged")
     assert ann.heard == []
 
 

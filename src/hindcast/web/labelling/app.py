@@ -6,6 +6,7 @@ make a browser send nothing in somebody's name. Answers are acknowledged when th
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import Awaitable, Callable, Mapping
 from secrets import token_hex
@@ -40,6 +41,7 @@ from hindcast.web.labelling.report import report_of
 __all__ = ["labelling_app"]
 
 BODY_BYTES = 128 << 10
+BODY_S = 60.0
 GUIDELINE_BYTES = 1 << 20
 MOST_HELD = 200
 MOST_HISTORY = 1_000
@@ -269,11 +271,15 @@ async def _body(request: Request, kind: type[_Body], limit: int = BODY_BYTES) ->
     if media != "application/json":
         raise HttpError(415, f"send application/json, not {media[:100] or 'nothing'}.")
     parts, size = [], 0
-    async for part in request.stream():
-        size += len(part)
-        if size > limit:
-            raise HttpError(413, f"a body may have at most {limit} bytes.")
-        parts.append(part)
+    try:
+        async with asyncio.timeout(BODY_S):
+            async for part in request.stream():
+                size += len(part)
+                if size > limit:
+                    raise HttpError(413, f"a body may have at most {limit} bytes.")
+                parts.append(part)
+    except TimeoutError:
+        raise HttpError(408, f"a body must arrive within {BODY_S:.0f} seconds.") from None
     return decoded(b"".join(parts), kind)
 
 

@@ -57,6 +57,8 @@ def run(
     """
     import uvicorn
 
+    from hindcast.web.labelling.connections import ImpatientProtocol
+
     stream = out if out is not None else sys.stdout
     with (
         Project.open(folder, clock=clock) as project,
@@ -72,7 +74,7 @@ def run(
         }
         config = uvicorn.Config(
             app, log_config=None, access_log=False, lifespan="off", timeout_graceful_shutdown=10,
-            server_header=False, limit_concurrency=500,
+            server_header=False, limit_concurrency=500, http=ImpatientProtocol, ws="none",
         )  # fmt: skip
         server = uvicorn.Server(config)
         said = [f"labelling {project.name!r} at {where}"]

@@ -8,6 +8,7 @@
 const TRIES = 4;
 const PAUSE_MS = 250;
 const LIMIT_MS = 20_000;
+const LONG_MS = 600_000;
 const PASSING = new Set([408, 429, 502, 503, 504]);
 
 export class ApiError extends Error {
@@ -39,8 +40,8 @@ export class Api {
     this.#base = base;
   }
 
-  /** @param {string} path @param {Record<string, string|number|string[]>} [query] */
-  get(path, query = {}) { return this.#patient("GET", this.#address(path, query)); }
+  /** @param {string} path @param {Record<string, string|number|string[]>} [query] @param {{long?: boolean}} [how] */
+  get(path, query = {}, how = {}) { return this.#patient("GET", this.#address(path, query), undefined, how); }
 
   /**
    * Send `body`. With `body.key` it is tried again when nobody answers.
@@ -48,12 +49,12 @@ export class Api {
    * @param {string} path @param {object} body @param {{tries?: number}} [how]
    */
   post(path, body, { tries = body.key ? TRIES : 1 } = {}) {
-    return this.#patient("POST", this.#address(path, {}), body, tries);
+    return this.#patient("POST", this.#address(path, {}), body, { tries });
   }
 
   /** What lies at `path` as a blob, with the name the server gives it. */
-  async blob(path, query = {}) {
-    const answer = await this.#patient("GET", this.#address(path, query), undefined, TRIES, (response) => response);
+  async blob(path, query = {}, how = {}) {
+    const answer = await this.#patient("GET", this.#address(path, query), undefined, { ...how, read: (response) => response });
     const named = /filename="([^"]+)"/.exec(answer.headers.get("content-disposition") ?? "");
     return { blob: await answer.blob(), name: named?.[1] ?? "" };
   }
@@ -65,10 +66,11 @@ export class Api {
     return `${this.#base}${path}${text ? `?${text}` : ""}`;
   }
 
-  async #patient(method, address, body, tries = TRIES, read = (response) => response.json()) {
+  /** Ask until there is an answer. What takes `long` is waited for, and asked once: asking again would double the work. */
+  async #patient(method, address, body, { long = false, tries = long ? 1 : TRIES, read = (response) => response.json() } = {}) {
     for (let attempt = 1; ; attempt += 1) {
       try {
-        return await read(await this.#once(method, address, body));
+        return await read(await this.#once(method, address, body, long ? LONG_MS : LIMIT_MS));
       } catch (error) {
         const told = error instanceof ApiError ? error : new ApiError("The server does not answer.");
         if (!told.passing || attempt >= tries) throw told;
@@ -77,13 +79,13 @@ export class Api {
     }
   }
 
-  async #once(method, address, body) {
+  async #once(method, address, body, limit) {
     const headers = { accept: "application/json" };
     if (this.#token) headers.authorization = `Bearer ${this.#token}`;
     if (body !== undefined) headers["content-type"] = "application/json";
     const response = await fetch(address, {
       method, headers, body: body === undefined ? undefined : JSON.stringify(body), cache: "no-store",
-      credentials: "omit", redirect: "error", signal: AbortSignal.timeout(LIMIT_MS),
+      credentials: "omit", redirect: "error", signal: AbortSignal.timeout(limit),
     });
     if (response.ok) return response;
     const letter = await response.json().catch(() => ({}));

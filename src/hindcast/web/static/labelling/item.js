@@ -89,6 +89,9 @@ function image(item, picture) {
     { key: "0", name: "Fit the image", run: () => set(null) },
   ];
   view.addEventListener("dblclick", () => set(scale === null ? 1 : null));
+  view.addEventListener("error", () => {
+    frame.replaceChildren(h("p", { class: "note" }, "This image cannot be shown: its file is damaged. Skip it, and say so in a comment."));
+  });
   picture(String(item.content)).then((address) => { view.src = address; }, (error) => {
     frame.replaceChildren(h("p", { class: "note" }, `The image could not be loaded: ${error.message}`));
   });

@@ -20,7 +20,7 @@ export class ReportView {
   constructor(session) { this.#session = session; }
 
   async open() {
-    const told = await this.#session.api.get("report");
+    const told = await this.#session.api.get("report", {}, { long: true });
     const { progress, agreement, notes } = told;
     const measured = agreement.map(({ measure, value, low, high, items }) => [
       NAMES[measure] ?? measure, measure.startsWith("percent") ? percent(value) : figure(value),
@@ -97,7 +97,7 @@ export class ReportView {
 
   async #save(format, file) {
     try {
-      const { blob, name } = await this.#session.api.blob("export", { format, file });
+      const { blob, name } = await this.#session.api.blob("export", { format, file }, { long: true });
       const address = URL.createObjectURL(blob);
       const link = h("a", { href: address, download: name || `${format}.${file}` });
       document.body.append(link);
