@@ -221,10 +221,10 @@ def test_bad_requests_are_named():
         krippendorff_alpha(three, "cardinal")
     with pytest.raises(DataError, match="below zero"):
         krippendorff_alpha(Answers.of([1, 1], [1, 2], [-1, 2]), "ratio")
-    for wrong in ({"level": 1.0}, {"draws": 0}):
-        with pytest.raises(ConfigError, match="interval"):
+    for wrong in ({"level": 1.0}, {"draws": -1}, {"seed": None}):
+        with pytest.raises(ConfigError, match="must be"):
             krippendorff_alpha(three, **wrong)
-        with pytest.raises(ConfigError, match="interval"):
+        with pytest.raises(ConfigError, match="must be"):
             percent_agreement(three, **wrong)
 
 
@@ -235,3 +235,11 @@ def test_a_million_answers_are_counted_without_a_matrix():
     label = np.where(draw.random(n) < 0.6, (item * 7) % 5, draw.integers(0, 5, n))
     answers = Answers.of(item, draw.integers(0, 50_000, n), label, keep="all")
     assert krippendorff_alpha(answers, "nominal").value == pytest.approx(0.36, abs=0.003)
+
+
+@pytest.mark.parametrize("measure", [percent_agreement, fleiss_kappa, krippendorff_alpha, cohen_kappa])
+def test_the_interval_can_be_left_out(measure):
+    answers = Answers.of_matrix([[0, 1], [1, 1], [0, 0], [1, 0]])
+    plain, full = measure(answers, draws=0), measure(answers, draws=50)
+    assert plain.value == full.value
+    assert np.isnan([plain.low, plain.high]).all()

@@ -271,7 +271,7 @@ def test_bad_requests_are_named():
             infer_truth(answers, **wrong)
     with pytest.raises(UnknownName):
         infer_truth(answers, "weighted", weights={"zoe": 1})
-    with pytest.raises(ConfigError, match="0 or more"):
+    with pytest.raises(ConfigError, match="at least 0"):
         infer_truth(answers, "weighted", weights={0: -1})
     with pytest.raises(ConfigError, match="prior"):
         infer_truth(answers, "majority", prior="uniform")

@@ -41,7 +41,7 @@ class Agreement:
     value : float
         1 is perfect; 0 is what chance gives (except for percent agreement); NaN where it is not defined.
     low, high : float
-        Its interval; NaN with fewer than two items.
+        Its interval; NaN with fewer than two items, or where none was asked for (``draws=0``).
     observed : float
         The agreement seen, as a share (for distances: 1 less the observed disagreement over the expected).
     expected : float
@@ -77,6 +77,7 @@ def percent_agreement(answers: Answers, *, level: float = 0.95, draws: int = DRA
     >>> percent_agreement(Answers.of_matrix([[0, 0], [1, 1], [0, 1], [1, 1]])).value
     0.75
     """
+    how = checked("percent_agreement", answers, level, draws, seed)
     counts, m = counted(answers)
     same = (squares(counts) - m) / np.maximum(m - 1.0, 1.0)
     parts = np.stack([same, m], axis=1)
@@ -85,7 +86,7 @@ def percent_agreement(answers: Answers, *, level: float = 0.95, draws: int = DRA
         "percent agreement",
         parts,
         lambda sums: ratio(sums[:, 0], sums[:, 1]),
-        (level, draws, seed),
+        how,
         answers=int(m.sum()),
         expected=float(np.square(shares).sum()) if m.size else _NAN,
     )
@@ -106,6 +107,7 @@ def fleiss_kappa(answers: Answers, *, level: float = 0.95, draws: int = DRAWS, s
     >>> round(fleiss_kappa(Answers.of_matrix([[0, 0], [1, 1], [0, 1], [1, 1]])).value, 3)
     0.467
     """
+    how = checked("fleiss_kappa", answers, level, draws, seed)
     counts, m = counted(answers)
     same = (squares(counts) - m) / np.maximum(m * (m - 1.0), 1.0)
     k = counts.shape[1]
@@ -121,7 +123,7 @@ def fleiss_kappa(answers: Answers, *, level: float = 0.95, draws: int = DRAWS, s
     notes = [] if not m.size else paradox(observed, expected, shares, answers.classes)
     if m.size and m.min() != m.max():
         notes.append(f"items have {int(m.min())} to {int(m.max())} answers; Krippendorff's alpha is made for that.")
-    group = groups(len(m), k + 2, seed)
+    group = groups(len(m), k + 2, how[2])
     parts = np.concatenate(
         [summed(np.stack([same, np.ones(len(m))], axis=1), group), summed_counts(counts, group)], axis=1
     )
@@ -129,7 +131,7 @@ def fleiss_kappa(answers: Answers, *, level: float = 0.95, draws: int = DRAWS, s
         "Fleiss' kappa",
         parts,
         read,
-        (level, draws, seed),
+        how,
         answers=int(m.sum()),
         items=len(m),
         observed=observed,
@@ -151,7 +153,6 @@ def _judged(
     notes: list[str] | None = None,
 ) -> Agreement:
     level, draws, seed = how
-    checked(level, draws)
     notes = [] if notes is None else notes
     n = len(parts) if items is None else items
     if not n:
@@ -161,7 +162,7 @@ def _judged(
     low = high = _NAN
     if math.isnan(value):
         notes.append("only one class was named: chance agrees as well, so it is not defined.")
-    elif n > 1:
+    elif n > 1 and draws:
         sums = summed(parts, groups(n, parts.shape[1], seed)) if len(parts) == n else parts
         low, high = percentiles(read(block_draws(len(sums), draws, seed) @ sums), level, notes)
     seen = value if observed is None else observed

@@ -14,6 +14,7 @@ from hindcast.crowd.copying import CopyingPair, copying_pairs
 from hindcast.crowd.posterior import known_codes
 from hindcast.crowd.truth import infer_truth
 from hindcast.errors import ConfigError
+from hindcast.parameters import level_of, whole
 from hindcast.values import Floats, Ints
 
 __all__ = ["AnnotatorReport", "annotator_report", "held_out"]
@@ -175,10 +176,11 @@ def annotator_report(
     >>> report.spammer_score.round(1).tolist(), report.flags[2][0]
     ([0.8, 0.8, 0.0], 'answers regardless of the item')
     """
-    if periods < 2:
-        raise ConfigError(f"a change needs periods >= 2, got {periods}.")
-    if not 0.0 < level < 1.0:
-        raise ConfigError(f"an interval needs a level between 0 and 1, got {level}.")
+    if not isinstance(answers, Answers):
+        raise ConfigError(f"annotator_report takes Answers, got {type(answers).__name__}.")
+    if truth is not None and not isinstance(truth, Truth | Mapping):
+        raise ConfigError(f"truth is a Truth, or from item to class, got {type(truth).__name__}.")
+    periods, level = whole("periods", periods, least=2, most=10_000), level_of("level", level)
     answers = answers.last()
     m, k = len(answers.annotators), len(answers.classes)
     if truth is None:

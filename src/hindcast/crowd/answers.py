@@ -10,8 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hindcast.columns import Column
-from hindcast.crowd.names import codes_of, is_missing, table_codes
+from hindcast.crowd.names import codes_of, is_missing, listed_names, table_codes
 from hindcast.errors import ConfigError, DataError
+from hindcast.parameters import choice
 from hindcast.values import Bools, Floats, Ints
 
 __all__ = ["Answers", "Truth"]
@@ -73,8 +74,8 @@ class Answers:
                 raise DataError(f"{n} answers came with {name} of shape {array.shape}; give one per answer.")
         for name, names in (("item", self.items), ("annotator", self.annotators), ("label", self.classes)):
             codes = getattr(self, name)
-            wrong = (codes < 0) | (codes >= len(names))
-            if wrong.any():
+            if n and (codes.min() < 0 or codes.max() >= len(names)):
+                wrong = (codes < 0) | (codes >= len(names))
                 row = int(wrong.argmax())
                 raise DataError(
                     f"a code outside 0 to {len(names) - 1}", row=row + 1, column=name, value=int(codes[row])
@@ -112,8 +113,7 @@ class Answers:
         DataError
             For columns of different lengths, a missing item or annotator, or a label outside `classes`.
         """
-        if keep not in ("last", "all"):
-            raise ConfigError(f"keep is 'last' or 'all', got {keep!r}.")
+        choice("keep", keep, ("last", "all"), where="Answers.of")
         items, item_names = codes_of(item, column="item")
         annotators, annotator_names = codes_of(annotator, column="annotator")
         labels, class_names = codes_of(label, column="label", known=classes, missing=True)
@@ -171,6 +171,7 @@ class Answers:
         whole = codes.astype(np.int64)
         wrong = (whole != codes) | (whole < -1)
         if classes is not None:
+            classes = listed_names("classes", classes)
             wrong |= whole >= len(classes)
         if wrong.any():
             row, column = np.argwhere(wrong)[0].tolist()
@@ -186,8 +187,8 @@ class Answers:
             raise DataError(f"a code of {k - 1:,} would make as many classes; take Answers.of for names.")
         names = tuple(range(k)) if classes is None else codes_of(list(classes), column="classes", known=classes)[1]
         for what, given, size in (("items", items, array.shape[0]), ("annotators", annotators, array.shape[1])):
-            if given is not None and (len(given) != size or len(set(given)) != size):
-                raise DataError(f"{size} {what} came with {len(given)} names, {len(set(given))} of them distinct.")
+            if given is not None and len(listed_names(what, given)) != size:
+                raise DataError(f"{size} {what} came with {len(given)} names.")
         item, annotator = np.nonzero(whole >= 0)
         return Answers(
             tuple(range(array.shape[0])) if items is None else tuple(items),
@@ -204,7 +205,9 @@ class Answers:
 
     def take(self, places: Any) -> Answers:
         """The answers at `places` (integers or a mask), with the same items, annotators and classes."""
-        places = np.asarray(places)
+        places = np.asarray(places if hasattr(places, "__len__") and len(places) else np.zeros(0, np.int64))
+        if places.ndim != 1 or places.dtype.kind not in "iub":
+            raise ConfigError(f"take: places are whole numbers or a mask, got {places.dtype} of shape {places.shape}.")
         parts: dict[str, Any] = {
             name: None if getattr(self, name) is None else getattr(self, name)[places]
             for name in ("item", "annotator", "label", "at", "seconds", "guideline")
@@ -230,6 +233,8 @@ class Answers:
     def votes(self, weight: Floats | None = None) -> Floats:
         """How many answers name each class, shape (items, classes); with `weight`, shape (n,), the sum of weights."""
         k = len(self.classes)
+        if weight is not None and np.shape(weight) != self.label.shape:
+            raise ConfigError(f"votes: {len(self)} answers came with weights of shape {np.shape(weight)}.")
         counts = np.bincount(self.item * k + self.label, weights=weight, minlength=len(self.items) * k)
         return counts.reshape(len(self.items), k).astype(np.float64)
 
@@ -370,4 +375,6 @@ def _listed(values: Any) -> Any:
             return values.to_numpy(zero_copy_only=False)
         except TypeError:
             return values.to_numpy()
+    if isinstance(values, str | bytes) or not hasattr(values, "__iter__"):
+        raise DataError(f"expected one value per answer, got {values!r}.")
     return list(values)

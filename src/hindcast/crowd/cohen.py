@@ -10,8 +10,9 @@ import numpy as np
 from hindcast.crowd.agreement import DRAWS, Agreement
 from hindcast.crowd.answers import Answers
 from hindcast.crowd.names import codes_of
-from hindcast.crowd.tally import checked, paradox, percentiles, ratio, size_notes
+from hindcast.crowd.tally import paradox, percentiles, ratio, size_notes
 from hindcast.errors import ConfigError, DataError
+from hindcast.parameters import choice, level_of, seed_of, whole
 from hindcast.values import Floats, Ints
 
 __all__ = ["cohen_kappa"]
@@ -50,6 +51,7 @@ def cohen_kappa(
     >>> round(cohen_kappa(["y", "y", "n", "n"], ["y", "n", "n", "n"]).value, 3)
     0.5
     """
+    level, draws, seed = level_of("level", level), whole("draws", draws, least=0, most=1_000_000), seed_of(seed)
     left, right, names = _paired(first, second, classes)
     k = len(names)
     cost = _costs(weights, k)
@@ -62,7 +64,6 @@ def cohen_kappa(
         chance = np.einsum("dj,jl,dl->d", shares.sum(axis=2), cost, shares.sum(axis=1))
         return 1.0 - ratio(seen, chance)
 
-    checked(level, draws)
     notes: list[str] = []
     if not n:
         return Agreement("Cohen's kappa", _NAN, _NAN, _NAN, _NAN, _NAN, 0, 0, ("no item was labelled by both.",))
@@ -76,7 +77,7 @@ def cohen_kappa(
         notes.append("both named one class only: chance agrees as well, so kappa is not defined.")
     else:
         notes += paradox(observed, expected, (shares.sum(axis=0) + shares.sum(axis=1)) / 2, names)
-        if n > 1:
+        if n > 1 and draws:
             seen_tables = np.random.default_rng([seed, 4111]).multinomial(n, table / n, size=draws)
             low, high = percentiles(read(seen_tables.astype(np.float64)), level, notes)
     notes += size_notes(n, value)
@@ -116,12 +117,14 @@ def _costs(weights: Any, k: int) -> Floats:
     if weights is None:
         return (apart > 0).astype(np.float64)
     if isinstance(weights, str):
-        if weights not in ("linear", "quadratic"):
-            raise ConfigError(
-                f"weights are None, 'linear', 'quadratic' or costs of classes by classes, got {weights!r}."
-            )
+        choice("weights", weights, ("linear", "quadratic"), where="cohen_kappa")
         return apart if weights == "linear" else np.square(apart)
-    cost = np.asarray(weights, dtype=np.float64)
+    try:
+        cost = np.asarray(weights, dtype=np.float64)
+    except (TypeError, ValueError):
+        raise ConfigError(
+            f"weights are None, 'linear', 'quadratic' or costs of shape ({k}, {k}), got {weights!r}."
+        ) from None
     if cost.shape != (k, k) or not np.isfinite(cost).all() or (cost < 0).any() or np.diag(cost).any():
         raise ConfigError(f"costs are numbers of shape ({k}, {k}), not below 0, with 0 on the diagonal.")
     return cost

@@ -9,6 +9,8 @@ import numpy as np
 
 from hindcast.crowd.adjusted import holm
 from hindcast.crowd.answers import Answers, Truth
+from hindcast.errors import ConfigError
+from hindcast.parameters import share
 from hindcast.values import Bools, Floats, Ints
 
 __all__ = ["CopyingPair", "copying_pairs"]
@@ -62,6 +64,11 @@ def copying_pairs(
     alpha : float, default 0.01
         Pairs with an adjusted p-value above it are not returned.
     """
+    alpha = share("alpha", alpha)
+    if not isinstance(answers, Answers):
+        raise ConfigError(f"copying_pairs takes Answers, got {type(answers).__name__}.")
+    if not isinstance(truth, Truth | None):
+        raise ConfigError(f"copying_pairs takes the Truth inferred from the answers, got {type(truth).__name__}.")
     if truth is None or truth.confusion is None or truth.annotators != answers.annotators:
         return (), ["copying is not looked for: it needs a truth with confusions (dawid-skene or one-coin)."]
     m, k = len(answers.annotators), len(answers.classes)

@@ -24,8 +24,9 @@ from hindcast.crowd.tally import (
     summed,
     summed_counts,
 )
-from hindcast.errors import ConfigError, DataError
+from hindcast.errors import DataError
 from hindcast.metrics import block_draws
+from hindcast.parameters import choice
 from hindcast.values import Floats, Ints
 
 __all__ = ["krippendorff_alpha"]
@@ -49,11 +50,13 @@ def krippendorff_alpha(
     kind : {"nominal", "ordinal", "interval", "ratio"}
         How far two classes are apart: 1 when they differ; by ranks in the order of ``answers.classes``; squared
         difference; squared difference relative to the sum. The last two need classes that are numbers.
+    level, draws, seed : float, int, int
+        Of the interval: a bootstrap over items. ``draws=0`` leaves it out.
 
     Notes
     -----
-    O(answers) time; for ratio O(items x values). The interval of ordinal alpha keeps a table of values by values for
-    each group.
+    O(answers) time, and the interval about half as much again; for ratio O(items x values). The interval of ordinal
+    alpha keeps a table of values by values for each group.
 
     References
     ----------
@@ -65,9 +68,8 @@ def krippendorff_alpha(
     >>> round(krippendorff_alpha(Answers.of_matrix(votes), "ordinal").value, 3)
     0.768
     """
-    if kind not in ("nominal", "ordinal", "interval", "ratio"):
-        raise ConfigError(f"kind is 'nominal', 'ordinal', 'interval' or 'ratio', got {kind!r}.")
-    checked(level, draws)
+    choice("kind", kind, ("nominal", "ordinal", "interval", "ratio"), where="krippendorff_alpha")
+    level, draws, seed = checked("krippendorff_alpha", answers, level, draws, seed)
     counts, m = counted(answers)
     size = counts.shape[1]
     values = _values(answers, kind) if kind in ("interval", "ratio") else np.zeros(size)
@@ -122,7 +124,7 @@ def krippendorff_alpha(
     low = high = _NAN
     if math.isnan(value):
         notes.append("only one class was named: chance agrees as well, so alpha is not defined.")
-    elif len(m) > 1:
+    elif len(m) > 1 and draws:
         columns = 1 + size + (size * size if kind == "ordinal" else 0)
         group = groups(len(m), columns, seed)
         if group.max() < 29 <= len(m) - 1:

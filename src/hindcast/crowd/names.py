@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from hindcast.errors import ConfigError, DataError
 from hindcast.values import Ints
 
-__all__ = ["codes_of", "is_missing", "table_codes"]
+__all__ = ["codes_of", "is_missing", "listed_names", "table_codes"]
 
 _MISSING_TYPES = ("NAType", "NaTType")
 
@@ -61,9 +61,8 @@ def codes_of(
         raise DataError(f"{column} is missing; every answer needs one", row=row + 1, column=column)
     if known is None:
         return codes, names
+    known = listed_names(column, known)
     order = {name: code for code, name in enumerate(known)}
-    if len(order) < len(known) or any(is_missing(name) for name in known):
-        raise ConfigError(f"the names of {column} must be distinct and none missing, got {list(known)!r}.")
     recode = np.array([order.get(name, -1) for name in names] + [-1], dtype=np.int64)
     unknown = (codes >= 0) & (recode[codes] < 0)
     if unknown.any():
@@ -73,6 +72,20 @@ def codes_of(
         hint = f" Did you mean {' or '.join(map(repr, close))}?" if close else ""
         raise DataError(f"no known {column}; known: {list(known)!r}.{hint}", row=row + 1, column=column, value=value)
     return recode[codes], tuple(_plain(name) for name in known)
+
+
+def listed_names(what: str, names: Any) -> list[Any]:
+    """Names in an order that is given: distinct, and none missing."""
+    try:
+        if isinstance(names, str | bytes):
+            raise TypeError
+        listed = list(names)
+        distinct = len(set(listed))
+    except TypeError:
+        raise ConfigError(f"the names of {what} must be a sequence of texts or numbers, got {names!r}.") from None
+    if distinct < len(listed) or any(is_missing(name) for name in listed):
+        raise ConfigError(f"the names of {what} must be distinct and none missing, got {listed!r}.")
+    return listed
 
 
 def table_codes(
@@ -98,6 +111,8 @@ def _array(values: Any, column: str) -> NDArray[Any]:
             values = values.to_numpy(zero_copy_only=False)  # Arrow's
         except TypeError:
             values = values.to_numpy()
+    if isinstance(values, np.ma.MaskedArray):
+        values = np.ma.MaskedArray(values, dtype=object).filled(None)
     if not isinstance(values, np.ndarray):
         if isinstance(values, str | bytes) or not hasattr(values, "__iter__"):
             raise DataError(f"{column}: expected one value per answer, got {values!r}.")

@@ -40,8 +40,10 @@ def known_codes(answers: Answers, known: Mapping[Any, Any] | None) -> Ints:
         For an item or a class that is not among the answers'.
     """
     codes = np.full(len(answers.items), -1, dtype=np.int64)
-    if not known:
+    if known is None:
         return codes
+    if not isinstance(known, Mapping):
+        raise ConfigError(f"known is a mapping from item to class, got {type(known).__name__}.")
     items = {name: code for code, name in enumerate(answers.items)}
     classes = {name: code for code, name in enumerate(answers.classes)}
     for item, name in known.items():
@@ -66,7 +68,10 @@ def class_prior(answers: Answers, prior: Any, default: str) -> tuple[Floats, boo
         if set(prior) != set(answers.classes):
             raise ConfigError(f"prior has shares for {sorted(map(str, prior))}, the classes are {answers.classes}.")
         prior = [prior[name] for name in answers.classes]
-    shares = np.asarray(prior, dtype=np.float64)
+    try:
+        shares = np.asarray(prior, dtype=np.float64)
+    except (TypeError, ValueError):
+        raise ConfigError(f"prior is 'learnt', 'uniform' or a share for each class, got {prior!r}.") from None
     if shares.shape != (k,) or not np.isfinite(shares).all() or (shares <= 0).any():
         raise ConfigError(f"prior needs {k} shares above zero, one for each class, got {prior!r}.")
     return shares / shares.sum(), False

@@ -13,6 +13,7 @@ import numpy as np
 
 from hindcast.crowd.answers import Answers
 from hindcast.errors import ConfigError
+from hindcast.parameters import level_of, seed_of, whole
 from hindcast.values import Floats, Ints
 
 __all__ = [
@@ -38,7 +39,10 @@ def counted(answers: Answers) -> tuple[Any, Floats]:
     from scipy.sparse import csr_array
 
     shape = (len(answers.items), len(answers.classes))
-    counts = csr_array((np.ones(len(answers)), (answers.item, answers.label)), shape=shape)
+    if shape[0] * shape[1] <= 4 * len(answers):  # as good as full: counting is quicker than sorting
+        counts = csr_array(answers.votes())
+    else:
+        counts = csr_array((np.ones(len(answers)), (answers.item, answers.label)), shape=shape)
     m = np.bincount(answers.item, minlength=shape[0]).astype(np.float64)
     return counts[m >= 2], m[m >= 2]
 
@@ -88,11 +92,11 @@ def percentiles(values: Floats, level: float, notes: list[str]) -> tuple[float, 
     return float(low), float(high)
 
 
-def checked(level: float, draws: int) -> None:
-    if not 0.0 < level < 1.0:
-        raise ConfigError(f"an interval needs a level between 0 and 1, got {level}.")
-    if draws < 1:
-        raise ConfigError(f"an interval needs draws >= 1, got {draws}.")
+def checked(where: str, answers: Any, level: Any, draws: Any, seed: Any) -> tuple[float, int, int]:
+    """Level, draws and seed of an interval of agreement in `answers`."""
+    if not isinstance(answers, Answers):
+        raise ConfigError(f"{where} takes Answers, got {type(answers).__name__}; make them with Answers.of(...).")
+    return level_of("level", level), whole("draws", draws, least=0, most=1_000_000), seed_of(seed)
 
 
 def ratio(part: Floats, whole: Floats) -> Floats:

@@ -14,6 +14,7 @@ from hindcast.crowd.glad import glad
 from hindcast.crowd.one_coin import one_coin
 from hindcast.crowd.posterior import clamped, common_notes, finished, known_codes
 from hindcast.errors import ConfigError, UnknownName
+from hindcast.parameters import choice, number, seed_of, whole
 from hindcast.values import Floats, Ints
 
 __all__ = ["TRUTH_METHODS", "infer_truth"]
@@ -65,7 +66,8 @@ def infer_truth(
     prior : "learnt", "uniform", or shares of the classes, optional
         Default: learnt for ``dawid-skene``, uniform for ``one-coin`` and ``glad``; votes have none.
     smoothing : float, default 1
-        How strong the prior on annotators is, in answers; 0 for plain maximum likelihood. See the methods.
+        Times the prior on annotators, whose strength ``dawid-skene`` and ``one-coin`` learn from all of them; 0 for
+        plain maximum likelihood. For ``weighted``, in answers. See the methods.
     weights : mapping, optional
         For ``weighted``: from annotator to weight, not below 0 (others 0). Learnt by default: the logarithm of the
         odds of agreeing with the weighted vote, against chance, again and again until no label changes.
@@ -103,14 +105,14 @@ def infer_truth(
     """
     if not isinstance(answers, Answers):
         raise ConfigError(f"infer_truth takes Answers, got {type(answers).__name__}; make them with Answers.of(...).")
-    if method not in TRUTH_METHODS:
-        raise UnknownName("method", str(method), TRUTH_METHODS, where="infer_truth")
-    if ties not in ("lowest", "random"):
-        raise ConfigError(f"ties are broken by 'lowest' or 'random', got {ties!r}.")
-    if not (np.isfinite(smoothing) and smoothing >= 0):
-        raise ConfigError(f"smoothing is a number of answers, 0 or more, got {smoothing!r}.")
-    if iterations < 1:
-        raise ConfigError(f"infer_truth needs iterations >= 1, got {iterations}.")
+    choice("method", method, TRUTH_METHODS, where="infer_truth")
+    choice("ties", ties, ("lowest", "random"), where="infer_truth")
+    smoothing, tolerance = number("smoothing", smoothing, least=0), number("tolerance", tolerance, least=0)
+    iterations, seed = whole("iterations", iterations, least=1), seed_of(seed)
+    if progress is not None and not callable(progress):
+        raise ConfigError(f"progress is a function of (iterations done, most there may be), got {progress!r}.")
+    if not isinstance(weights, Mapping | None):
+        raise ConfigError(f"weights are a mapping from annotator to weight, got {type(weights).__name__}.")
     if weights is not None and method != "weighted":
         raise ConfigError(f"weights are for method='weighted', not {method!r}.")
     codes = known_codes(answers, known)
@@ -198,9 +200,7 @@ def _weighted(
         unknown = [name for name in weights if name not in set(answers.annotators)]
         if unknown:
             raise UnknownName("annotator", str(unknown[0]), map(str, answers.annotators), where="weights")
-        given = np.array([float(weights.get(name, 0.0)) for name in answers.annotators])
-        if not np.isfinite(given).all() or (given < 0).any():
-            raise ConfigError("weights are numbers, 0 or more.")
+        given = np.array([number(f"the weight of {n!r}", weights.get(n, 0.0), least=0) for n in answers.annotators])
         return _vote(answers, known, given, "weighted", finish, ability=given)
     total = np.bincount(answers.annotator, minlength=m)
     weight = np.ones(m)
