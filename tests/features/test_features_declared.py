@@ -1,10 +1,14 @@
 """What declarations say of themselves, and what they refuse."""
 
+import numpy as np
 import pytest
 
 import hindcast as hc
-from hindcast.errors import ConfigError, UnknownName
+from hindcast import Frame
+from hindcast.errors import ConfigError, DataError, HindcastError, UnknownName
+from hindcast.facts.facts import Facts
 from hindcast.features import FeaturePlan
+from hindcast.features.batch import answer
 
 TRIPS = hc.Table("trips", key="id", event_time="at", known="event")
 DRIVERS = hc.Table("drivers", key="driver", known="always")
@@ -64,7 +68,7 @@ def test_what_makes_no_sense_is_refused():
         hc.window(TRIPS, "fare", hc.rate("1h"), over="all")
     with pytest.raises(ConfigError, match="longer than the window"):
         hc.window(TRIPS, "fare", "sum", over="1m", tile="5m")
-    with pytest.raises(ConfigError, match="between 0 and 1"):
+    with pytest.raises(ConfigError, match="at least 0 and at most 1, got 95"):
         hc.quantile(95)
     with pytest.raises(ConfigError, match="0 < gap <= at_most"):
         hc.session("2h", at_most="1h")
@@ -101,3 +105,37 @@ def test_keys_that_need_each_other_are_refused():
 
     with pytest.raises(ConfigError, match="circle"):
         FeaturePlan.compile([first, second])
+
+
+@pytest.mark.parametrize("odd", [None, True, 2.5, -1, b"x", [], [None], np.zeros((2, 2)), object()])
+def test_a_declaration_refuses_what_it_cannot_take(odd):
+    """Whatever stands where a table, a name or several of them should be is answered by a letter."""
+    about = [lambda: hc.latest(TRIPS, odd), lambda: hc.latest(odd, "fare"), lambda: hc.window(odd, over="1h")]
+    about += [lambda: hc.window(TRIPS, "fare", over="1h", closed=odd), lambda: hc.window(TRIPS, "fare", over=odd)]
+    about += [lambda: hc.degree(TRIPS, odd, "b", by="x"), lambda: hc.degree(odd, "a", "b", by="x")]
+    about += [lambda: hc.shared_neighbours(TRIPS, "a", "b", between=odd), lambda: hc.to_date(odd)]
+    about += [
+        lambda: hc.quantile(odd),
+        lambda: hc.top(odd),
+        lambda: hc.last_n(odd),
+        lambda: hc.decayed(odd, half_life="1h"),
+    ]
+    about += [lambda: FeaturePlan.compile([hc.latest(TRIPS, "fare")], target=odd)] if odd is not None else []
+    for declared in about:
+        with pytest.raises(HindcastError):
+            declared()
+
+
+def test_requests_that_cannot_be_answered_are_refused_before_any_work():
+    plan = FeaturePlan.compile([hc.latest(TRIPS, "fare")])
+    facts, asked = {"trips": Facts.of(TRIPS, [{"id": 1, "at": 1, "fare": 2.5}])}, Frame({}, 2)
+    for as_of in (None, [1], [1.5, 2.5], ["a", "b"], [True, False], np.array(["NaT", "2020"], "M8[s]"), [[1], [2, 3]]):
+        with pytest.raises(DataError, match="as_of"):
+            answer(plan, facts, asked, as_of)
+    day = np.array(["1970-01-01", "1970-01-02"], "M8[D]")
+    assert answer(plan, facts, asked, day).names == answer(plan, facts, asked, [0, 86_400_000_000]).names
+    for threads in (None, 0, -1, True, 2.5, 10**30):
+        with pytest.raises(ConfigError, match="threads must be a whole number"):
+            answer(plan, facts, asked, [1, 2], threads=threads)
+    with pytest.raises(ConfigError, match="plan must be a FeaturePlan, got a NoneType"):
+        answer(None, facts, asked, [1, 2])

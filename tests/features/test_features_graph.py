@@ -328,7 +328,7 @@ def test_names_say_edges_target_span_and_entity():
 @pytest.mark.parametrize(
     ("declare", "words"),
     [
-        (lambda: degree(EDGES, "from", "to", by=["u", "v"]), "by and source each name one column"),
+        (lambda: degree(EDGES, "from", "to", by=["u", "v"]), "degree.edges.: by must be a name, got"),
         (lambda: shared_neighbours(EDGES, "from", "to", between=("u", "u")), "two different columns"),
         (lambda: shared_neighbours(EDGES, "from", "to", between="uv"), "two different columns"),
         (lambda: shared_neighbours(EDGES, "from", "to", between=("u", "v"), over=["1h", "2h"]), "one span"),

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from os import PathLike
 from pathlib import Path
 from typing import Any
 
@@ -26,8 +27,9 @@ from hindcast.backfill.parts import Part, parts_of
 from hindcast.backfill.stale import Judge, Stale
 from hindcast.clock import stopwatch_s
 from hindcast.columns import Column, Frame
-from hindcast.errors import DataError, UnknownName
+from hindcast.errors import ConfigError, DataError
 from hindcast.facts.facts import Facts
+from hindcast.features.asked import asked_at, instance_of
 from hindcast.features.batch import answer
 from hindcast.features.definitions import Latest, Window
 from hindcast.features.plan import FeaturePlan
@@ -171,15 +173,10 @@ def backfill(
     ([1.0, 2.0], 1)
     """
     began = stopwatch_s()
-    as_of = np.ascontiguousarray(as_of, dtype=np.int64)
-    if as_of.shape != (len(requests),):
-        raise DataError(f"as_of has shape {as_of.shape} for {len(requests)} requests.")
-    for name in plan.request_columns:
-        if name not in requests:
-            raise UnknownName("request column", name, requests.names, where="features")
-    for name in plan.tables:
-        if name not in facts:
-            raise UnknownName("table", name, facts, where="features")
+    as_of = asked_at(plan, facts, requests, as_of)
+    instance_of("marks", marks or {}, Mapping)
+    if not isinstance(folder, str | PathLike):
+        raise ConfigError(f"folder must be a path, got {folder!r}.")
     asked, parts = parts_of(plan)
     with AnswerStore(folder) as store:
         judge = Judge(store, facts, requests, as_of, marks or {})

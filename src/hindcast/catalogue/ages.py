@@ -21,7 +21,9 @@ from hindcast.errors import UnknownName
 from hindcast.facts.facts import Facts
 from hindcast.facts.table import Table
 from hindcast.features.aggregates import named
+from hindcast.features.asked import asked_at
 from hindcast.features.definitions import Enriched, Latest, Notes, Transform, Window
+from hindcast.features.given import sequence_of
 from hindcast.features.graph import Neighbours, unfolded
 from hindcast.features.meaning import singles
 from hindcast.features.plan import Definition, FeaturePlan
@@ -81,8 +83,9 @@ def ages(
     """
     from hindcast.features.batch import answer
 
+    as_of = asked_at(plan, facts, requests, as_of)
     known = aged(plan)
-    wanted = list(known if of is None else dict.fromkeys(of))
+    wanted = known if of is None else list(dict.fromkeys(sequence_of("of", of)))
     happens = [name for name, table in plan.tables.items() if table.known != "always"]
     for name in wanted:
         if name not in known and name not in happens:

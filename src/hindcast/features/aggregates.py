@@ -28,7 +28,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from hindcast.errors import ConfigError, UnknownName
+from hindcast.features.given import name_of
 from hindcast.features.identity import code_of
+from hindcast.parameters import choice, share, whole
 from hindcast.values import Duration, duration_text, duration_us
 
 __all__ = [
@@ -116,7 +118,7 @@ def named(value: str | Aggregate, where: str) -> Aggregate:
     """An aggregate from its name; `where` names the window in the error."""
     if isinstance(value, Aggregate):
         return value
-    if value not in PLAIN:
+    if not isinstance(value, str) or value not in PLAIN:
         raise UnknownName("aggregate", str(value), [*PLAIN, *_MADE], where=where)
     return Aggregate("quantile", ("median",), 0.5) if value == "median" else Aggregate(value, (value,))
 
@@ -129,9 +131,8 @@ def quantile(q: float) -> Aggregate:
     >>> quantile(0.95).tokens
     ('p95',)
     """
-    if not 0 <= q <= 1:
-        raise ConfigError(f"a quantile lies between 0 and 1, got {q!r}.")
-    return Aggregate("quantile", ("p" + f"{100 * q:.10g}".replace(".", "_"),), float(q))
+    q = share("a quantile", q, zero=True)
+    return Aggregate("quantile", ("p" + f"{100 * q:.10g}".replace(".", "_"),), q)
 
 
 def rate(per: Duration) -> Aggregate:
@@ -157,8 +158,7 @@ def decayed(kind: str, *, half_life: Duration) -> Aggregate:
     >>> decayed("mean", half_life="6h").tokens
     ('decayed_mean_6h',)
     """
-    if kind not in ("sum", "mean", "count"):
-        raise UnknownName("decayed aggregate", str(kind), ("sum", "mean", "count"))
+    choice("decayed aggregate", kind, ("sum", "mean", "count"))
     us = _positive(half_life, "decayed half_life")
     return Aggregate(f"decayed_{kind}", (f"decayed_{kind}_{duration_text(us)}",), float(us))
 
@@ -171,7 +171,8 @@ def last_n(n: int) -> Aggregate:
     >>> last_n(3).tokens
     ('last_3',)
     """
-    return Aggregate("last_n", (f"last_{_whole(n, 'last_n')}",), float(n))
+    n = whole("last_n", n, least=1, most=1000)
+    return Aggregate("last_n", (f"last_{n}",), float(n))
 
 
 def top(k: int) -> Aggregate:
@@ -182,7 +183,8 @@ def top(k: int) -> Aggregate:
     >>> top(3).tokens
     ('top_3', 'top_3_share')
     """
-    return Aggregate("top", (f"top_{_whole(k, 'top')}", f"top_{k}_share"), float(k))
+    k = whole("top", k, least=1, most=1000)
+    return Aggregate("top", (f"top_{k}", f"top_{k}_share"), float(k))
 
 
 def weighted_mean(weight: str) -> Aggregate:
@@ -195,8 +197,7 @@ def weighted_mean(weight: str) -> Aggregate:
     >>> weighted_mean("seats").tokens
     ('mean_weighted_by_seats',)
     """
-    if not isinstance(weight, str) or not weight:
-        raise ConfigError(f"weighted_mean() takes the name of a column of weights, got {weight!r}.")
+    weight = name_of("weighted_mean(): the column of weights", weight)
     return Aggregate("weighted_mean", (f"mean_weighted_by_{weight}",), weight=weight)
 
 
@@ -273,9 +274,3 @@ def _positive(duration: Duration, what: str) -> int:
     if us <= 0:
         raise ConfigError(f"{what} must be above zero, got {duration!r}.")
     return us
-
-
-def _whole(n: int, what: str) -> int:
-    if isinstance(n, bool) or not isinstance(n, int) or not 1 <= n <= 1000:
-        raise ConfigError(f"{what} takes a whole number from 1 to 1000, got {n!r}.")
-    return n

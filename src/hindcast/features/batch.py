@@ -16,20 +16,23 @@ from typing import Any
 import numpy as np
 
 from hindcast.columns import Column, Frame
-from hindcast.errors import DataError, UnknownName
+from hindcast.errors import UnknownName
 from hindcast.facts.facts import Facts
+from hindcast.features.asked import asked_at
 from hindcast.features.group import Group
 from hindcast.features.listed import collected_column, list_column, text_column
 from hindcast.features.plan import FeaturePlan
 from hindcast.fold.entities import bucket_starts, joint_codes, spread
 from hindcast.fold.sweep import gather, sweep, sweep_rows
 from hindcast.fold.versions import known_until
+from hindcast.parameters import whole
 from hindcast.values import NEVER, Bools, Floats, Ints
 
 __all__ = ["answer"]
 
 _NO_INTS = np.zeros(0, dtype=np.int64)
 _NO_BOOLS = np.zeros(0, dtype=np.bool_)
+_MOST_THREADS = 256
 
 
 def answer(plan: FeaturePlan, facts: Mapping[str, Facts], requests: Frame, as_of: Ints, *, threads: int = 2) -> Frame:
@@ -57,17 +60,10 @@ def answer(plan: FeaturePlan, facts: Mapping[str, Facts], requests: Frame, as_of
     O(f + n) and a sort of what is out of order, per group; memory is the input, the output, and eight bytes per
     fact, value column and group at a time.
     """
-    as_of = np.ascontiguousarray(as_of, dtype=np.int64)
-    if as_of.shape != (len(requests),):
-        raise DataError(f"as_of has shape {as_of.shape} for {len(requests)} requests.")
-    for name in plan.request_columns:
-        if name not in requests:
-            raise UnknownName("request column", name, requests.names, where="features")
-    for name in plan.tables:
-        if name not in facts:
-            raise UnknownName("table", name, facts, where="features")
-    with ThreadPoolExecutor(max_workers=max(1, threads)) as pool:
-        batch = _Batch(facts, pool, max(1, threads))
+    as_of = asked_at(plan, facts, requests, as_of)
+    threads = whole("threads", threads, least=1, most=_MOST_THREADS)
+    with ThreadPoolExecutor(max_workers=threads) as pool:
+        batch = _Batch(facts, pool, threads)
         columns: dict[str, Column] = {}
         for stage in plan.stages:
             for group in stage.groups:

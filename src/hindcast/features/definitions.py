@@ -15,7 +15,7 @@ from __future__ import annotations
 import inspect
 import re
 import types
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -23,8 +23,10 @@ from hindcast.errors import ConfigError
 from hindcast.expressions import Expression
 from hindcast.facts.table import Table
 from hindcast.features.aggregates import LISTS, Aggregate, named
+from hindcast.features.given import By, by_of, name_of, sequence_of, table_name
 from hindcast.features.identity import code_of
 from hindcast.features.spans import Over, Span, spans_of
+from hindcast.parameters import choice, switch
 from hindcast.values import Duration, duration_us
 
 __all__ = [
@@ -42,8 +44,6 @@ __all__ = [
     "window",
 ]
 
-By = str | Sequence[str] | Mapping[str, str]
-
 
 @dataclass(frozen=True)
 class Notes:
@@ -52,6 +52,12 @@ class Notes:
     owner: str | None = None
     description: str | None = None
     unit: str | None = None
+
+    def __post_init__(self) -> None:
+        for what in ("owner", "description", "unit"):
+            said = getattr(self, what)
+            if said is not None and not isinstance(said, str):
+                raise ConfigError(f"{what} is a text for the catalogue, got {said!r}.")
 
 
 class Output(NamedTuple):
@@ -204,9 +210,9 @@ def request(
     >>> request("carrier", "distance").columns
     ('carrier', 'distance')
     """
-    if not columns or not all(isinstance(column, str) and column for column in columns):
-        raise ConfigError(f"request() takes the names of one or more columns, got {columns!r}.")
-    return Request(columns, Notes(owner, description, unit))
+    if not columns:
+        raise ConfigError("request() takes the names of one or more columns, got none.")
+    return Request(tuple(name_of("request(): a column", column) for column in columns), Notes(owner, description, unit))
 
 
 def latest(
@@ -243,11 +249,15 @@ def latest(
     owner, description, unit : str, optional
         For the catalogue.
     """
+    where = f"latest({table_name(table, 'latest()')})"
     if not columns:
-        raise ConfigError(f"latest({table.name}) needs the names of one or more columns.")
-    where = f"latest({table.name})"
+        raise ConfigError(f"{where} needs the names of one or more columns.")
+    for column in columns:
+        name_of(f"{where}: a column", column)
     age = None if max_age is None else duration_us(max_age, what=f"{where} max_age")
-    return Latest(table, columns, _by(by, where), age, ahead, name, Notes(owner, description, unit))
+    prefix = None if name is None else name_of(f"{where}: name", name)
+    ahead = switch(f"{where}: ahead", ahead)
+    return Latest(table, columns, by_of(by, where), age, ahead, prefix, Notes(owner, description, unit))
 
 
 def window(
@@ -306,15 +316,18 @@ def window(
     >>> window(trips, "fare", ["sum", "median"], over=["1h", "7d"], by="driver").names()[:2]
     ['trips_fare_sum_1h_by_driver', 'trips_fare_median_1h_by_driver']
     """
-    place = f"window({table.name}{f', {column}' if column else ''})"
-    given = (aggregates,) if isinstance(aggregates, str | Aggregate) else tuple(aggregates)
+    place = f"window({table_name(table, 'window()')})"
+    if column is not None:
+        place = f"{place[:-1]}, {name_of(f'{place}: column', column)})"
+    prefix = None if name is None else name_of(f"{place}: name", name)
+    several = not isinstance(aggregates, str | Aggregate)
+    given: list[Any] = sequence_of(f"{place}: aggregates", aggregates) if several else [aggregates]
     kinds = tuple(named(aggregate, place) for aggregate in given)
     if not kinds:
         raise ConfigError(f"{place} needs at least one aggregate.")
     if column is None and not {kind.kind for kind in kinds} <= {"count", "rate", "since", "decayed_count"}:
-        raise ConfigError(f"{place}: without a column facts can only be counted or timed, got {list(given)}.")
-    if closed not in ("left", "right"):
-        raise ConfigError(f"{place}: closed must be 'left' or 'right', got {closed!r}.")
+        raise ConfigError(f"{place}: without a column facts can only be counted or timed, got {given}.")
+    choice("closed", closed, ("left", "right"), where=place)
     lag_us = duration_us(lag, what=f"{place} lag")
     tile_us = 0 if tile is None else duration_us(tile, what=f"{place} tile")
     spans = spans_of(over, lag_us, tile_us, place)
@@ -330,7 +343,7 @@ def window(
         )
     condition = Expression(where) if where is not None else None
     notes = Notes(owner, description, unit)
-    return Window(table, column, kinds, spans, _by(by, place), condition, closed == "right", name, notes)
+    return Window(table, column, kinds, spans, by_of(by, place), condition, closed == "right", prefix, notes)
 
 
 def enrich(table: Table, *lookups: Latest) -> Enriched:
@@ -392,15 +405,6 @@ def transform(function: Callable[..., Any]) -> Transform:
         raise ConfigError(f"feature function {name!r} has no parameters; they name its inputs.")
     said = (inspect.getdoc(function) or "").split("\n\n")[0].replace("\n", " ") or None
     return Transform(function, name, tuple(inputs), code_of(function), Notes(description=said))
-
-
-def _by(by: By, where: str) -> tuple[tuple[str, str], ...]:
-    if isinstance(by, str):
-        by = (by,)
-    pairs = tuple(by.items()) if isinstance(by, Mapping) else tuple((name, name) for name in by)
-    if not all(isinstance(a, str) and isinstance(b, str) and a and b for a, b in pairs):
-        raise ConfigError(f"{where}: by takes column names, got {by!r}.")
-    return pairs
 
 
 def _tail(by: tuple[tuple[str, str], ...]) -> str:

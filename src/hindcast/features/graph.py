@@ -8,7 +8,7 @@ the other way; a friendship is two facts.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -18,6 +18,7 @@ from hindcast.errors import ConfigError
 from hindcast.facts.table import Table
 from hindcast.features.aggregates import Aggregate, members
 from hindcast.features.definitions import Enriched, Latest, Notes, Transform, Window, window
+from hindcast.features.given import name_of, table_name
 from hindcast.features.spans import Over
 
 __all__ = ["Neighbours", "SharedNeighbours", "degree", "neighbours_mean", "shared_neighbours", "unfolded"]
@@ -127,18 +128,9 @@ def degree(
     >>> degree(follows, "follower", "followed", by="user").names()
     ['follows_followed_degree_all_by_user']
     """
-    return window(
-        edges,
-        target,
-        Aggregate("distinct", ("degree",)),
-        over=over,
-        by=_entity(by, source, f"degree({edges.name})"),
-        where=where,
-        name=name,
-        owner=owner,
-        description=description,
-        unit=unit,
-    )
+    notes = Notes(owner, description, unit)
+    made = _around("degree", edges, source, target, by, over, where, Aggregate("distinct", ("degree",)), name)
+    return replace(made, notes=notes)
 
 
 def shared_neighbours(
@@ -177,12 +169,14 @@ def shared_neighbours(
     >>> shared_neighbours(follows, "follower", "followed", between=("reader", "author")).name
     'follows_followed_shared_all_by_reader_and_author'
     """
-    where_ = f"shared_neighbours({edges.name})"
-    if isinstance(between, str) or len(between) != 2 or between[0] == between[1]:
-        raise ConfigError(f"{where_}: between names two different columns, such as ('reader', 'author').")
-    one, other = (_members(edges, source, target, by, over, where, where_) for by in between)
-    made = name or f"{_lead(one, '_shared_')}_by_{'_and_'.join(between)}"
-    return SharedNeighbours(made, (one, other), Notes(owner, description, unit))
+    notes = Notes(owner, description, unit)
+    if not isinstance(between, tuple | list) or len(between) != 2 or between[0] == between[1]:
+        raise ConfigError(
+            f"shared_neighbours(): between names two different columns, such as ('reader', 'author'), got {between!r}."
+        )
+    one, other = (_listed("shared_neighbours", edges, source, target, by, over, where) for by in between)
+    made = _called(name, one, "shared", between)
+    return SharedNeighbours(made, (one, other), notes)
 
 
 def neighbours_mean(
@@ -227,32 +221,46 @@ def neighbours_mean(
     >>> neighbours_mean(follows, "follower", "followed", of=latest(users, "age", by="user"), by="reader").name
     'follows_followed_mean_users_age_all_by_reader'
     """
-    place = f"neighbours_mean({edges.name})"
+    notes = Notes(owner, description, unit)
     if not isinstance(of, Latest) or len(of.columns) != 1 or len(of.by) != 1:
-        raise ConfigError(f"{place}: of takes latest(...) of one column, by one key: the neighbour.")
-    around = _members(edges, source, target, by, over, where, place)
-    looked_up = f"{of.prefix or of.table.name}_{of.columns[0]}"
-    made = name or f"{_lead(around, f'_mean_{looked_up}_')}_by_{by}"
-    return Neighbours(made, around, of, Notes(owner, description, unit))
+        raise ConfigError("neighbours_mean(): of takes latest(...) of one column, by one key: the neighbour.")
+    around = _listed("neighbours_mean", edges, source, target, by, over, where)
+    made = _called(name, around, f"mean_{of.prefix or of.table.name}_{of.columns[0]}", (by,))
+    return Neighbours(made, around, of, notes)
 
 
-def _members(
-    edges: Table | Enriched, source: str, target: str, by: str, over: Over, where: str | None, place: str
+def _around(
+    what: str,
+    edges: Table | Enriched,
+    source: str,
+    target: str,
+    by: str,
+    over: Over | Sequence[Over],
+    where: str | None,
+    aggregate: Aggregate,
+    name: str | None = None,
 ) -> Window:
-    """The neighbours as a list."""
-    made = window(edges, target, members(), over=over, by=_entity(by, source, place), where=where)
+    """A window over the edges of one entity."""
+    place = f"{what}({table_name(edges, f'{what}()')})"
+    by, source, target = (
+        name_of(f"{place}: {end}", column) for end, column in (("by", by), ("source", source), ("target", target))
+    )
+    return window(edges, target, aggregate, over=over, by={by: source}, where=where, name=name)
+
+
+def _listed(
+    what: str, edges: Table | Enriched, source: str, target: str, by: str, over: Over, where: str | None
+) -> Window:
+    """The neighbours as a list, over one span."""
+    made = _around(what, edges, source, target, by, over, where, members())
     if len(made.spans) != 1:
-        raise ConfigError(f"{place}: over takes one span here; declare a feature for each.")
+        raise ConfigError(f"{what}({edges.name}): over takes one span here; declare a feature for each.")
     return made
 
 
-def _entity(by: str, source: str, place: str) -> Mapping[str, str]:
-    if not isinstance(by, str) or not isinstance(source, str) or not by or not source:
-        raise ConfigError(f"{place}: by and source each name one column, got {by!r} and {source!r}.")
-    return {by: source}
-
-
-def _lead(around: Window, told: str) -> str:
-    """The name of a list of neighbours without its key, `told` in place of the aggregate."""
-    alone = replace(around, by=(), aggregates=(Aggregate("members", (told.strip("_"),)),))
-    return alone.names()[0]
+def _called(name: str | None, around: Window, told: str, by: Sequence[str]) -> str:
+    """The name given, or the one of the list of neighbours with `told` in place of the aggregate."""
+    if name is not None:
+        return name_of("name", name)
+    alone = replace(around, by=(), aggregates=(Aggregate("members", (told,)),))
+    return f"{alone.names()[0]}_by_{'_and_'.join(by)}"

@@ -17,11 +17,13 @@ import numpy as np
 from hindcast.columns import Column, Frame, Kind
 from hindcast.errors import ConfigError, DataError, UnknownName
 from hindcast.facts.facts import Facts
+from hindcast.features.asked import instance_of, moments_of
 from hindcast.features.definitions import Latest, Transform
 from hindcast.features.plan import FanOut, FeaturePlan
 from hindcast.features.state import GroupState
 from hindcast.fold import layout
 from hindcast.fold.current import Current, in_order
+from hindcast.parameters import whole
 from hindcast.values import BEGINNING, NEVER, Bools, Floats, Ints, iso
 
 __all__ = ["Answer", "Followed", "OnlineFeatures"]
@@ -83,6 +85,7 @@ class OnlineFeatures:
     """
 
     def __init__(self, plan: FeaturePlan) -> None:
+        instance_of("plan", plan, FeaturePlan)
         self.plan = plan
         self.now_us = BEGINNING
         self.pushed = 0
@@ -124,7 +127,7 @@ class OnlineFeatures:
         A table that no feature reads is ignored; a fact that was pushed before changes nothing. O(1) per fact and
         group when facts come in order.
         """
-        if table not in self._of_table:
+        if not self._reads(table, facts):
             return
         for state in self._of_table[table]:
             state.coders(facts.frame)  # what holds texts is known before a fact is visible
@@ -141,6 +144,12 @@ class OnlineFeatures:
             facts = facts.take(visible)
         self._apply(table, facts)
 
+    def _reads(self, table: str, facts: Facts) -> bool:
+        """Whether any feature reads the facts of a table."""
+        instance_of("table", table, str)
+        instance_of("facts", facts, Facts)
+        return table in self._of_table
+
     def _wait(self, table: str, facts: Facts) -> None:
         """Keep facts, in order of (known, sequence), until they become known."""
         if len(facts):
@@ -152,7 +161,7 @@ class OnlineFeatures:
 
         Same answers as :meth:`push`, without the detour of versions that were replaced long ago.
         """
-        if table not in self._of_table:
+        if not self._reads(table, facts):
             return
         if self.lookups:
             self.push(table, facts)
@@ -210,7 +219,7 @@ class OnlineFeatures:
 
     def followed(self, table: str) -> tuple[str, ...]:
         """The features that :meth:`follow` answers: those over `table` that ask for nothing but an entity of its."""
-        if table not in self._followers:
+        if not isinstance(table, str) or table not in self._followers:
             raise UnknownName("table", table, self._of_table, where="follow")
         return self._followers[table][1]
 
@@ -306,6 +315,8 @@ class OnlineFeatures:
         return lambda: columns
 
     def _move(self, now_us: int) -> None:
+        if type(now_us) is not int or not BEGINNING <= now_us <= NEVER:
+            now_us = whole("the moment of a request", now_us, least=BEGINNING, most=NEVER)
         if now_us < self.now_us:
             raise ConfigError(
                 f"features were read at {iso(self.now_us)}; a request at {iso(now_us)} would need what was let go."
@@ -332,6 +343,10 @@ class OnlineFeatures:
         kinds : mapping, optional
             The kinds of the request's columns; without it they are taken from the values.
         """
+        if not isinstance(request, Mapping):
+            raise DataError(f"a request is a value per column, got a {type(request).__name__}")
+        if kinds is not None:
+            instance_of("kinds", kinds, Mapping)
         given: dict[str, Any] = {}
         held: dict[str, Kind] = {}
         for name in self.plan.request_columns:
@@ -403,6 +418,8 @@ class OnlineFeatures:
 
     def read_many(self, requests: Frame, as_of: Ints) -> Frame:
         """The features of many requests, answered in order of `as_of`; equal to :meth:`read` one by one."""
+        instance_of("requests", requests, Frame)
+        as_of = moments_of(as_of, len(requests))
         held = requests.kinds
         names = self.plan.request_columns
         parts = [requests[name].objects().tolist() for name in names]

@@ -19,6 +19,7 @@ from hindcast.columns import Column, Frame
 from hindcast.errors import ConfigError
 from hindcast.facts.table import Table
 from hindcast.features.definitions import Enriched, Latest, Request, Transform, Window, transform
+from hindcast.features.given import sequence_of
 from hindcast.features.graph import Neighbours, SharedNeighbours
 from hindcast.features.group import Group, make_group, tile_us_of
 from hindcast.features.logged import Logged, unlogged
@@ -106,7 +107,10 @@ class FeaturePlan:
             For two features of one name, features that need each other in a circle, a window that counts the
             request's own fact over another table than the target's.
         """
-        plain = [unlogged(feature) for feature in features]  # where training values come from changes no meaning
+        if target is not None and not isinstance(target, Table):
+            raise ConfigError(f"target is the table whose rows are asked about, got {target!r}.")
+        given = sequence_of("features", features)
+        plain = [unlogged(feature) for feature in given]  # where training values come from changes no meaning
         made = tuple(f if isinstance(f, Definition) else transform(f) for f in plain)
         return _Compiler(made, target).plan()
 

@@ -17,7 +17,8 @@ from typing import Any, Literal
 
 import numpy as np
 
-from hindcast.errors import ConfigError, UnknownName
+from hindcast.errors import ConfigError
+from hindcast.parameters import choice
 from hindcast.values import DAY_US, NEVER, Duration, Ints, duration_text, duration_us, from_local, zone_offset_us
 
 __all__ = ["Span", "last_full", "session", "spans_of", "to_date", "unit_edges"]
@@ -122,7 +123,7 @@ def session(gap: Duration, *, at_most: Duration = "24h") -> Span:
 
 def spans_of(over: Over | Sequence[Over], lag_us: int, tile_us: int, where: str) -> tuple[Span, ...]:
     """What ``over=`` says, as spans; `where` names the window in errors."""
-    single = isinstance(over, str | Span) or _is_pair(over) or not isinstance(over, Sequence)
+    single = isinstance(over, str | bytes | Span) or _is_pair(over) or not isinstance(over, Sequence)
     lengths = [over] if single else list(over)  # type: ignore[arg-type]
     if not lengths:
         raise ConfigError(f"{where}: over needs at least one length.")
@@ -145,8 +146,9 @@ def unit_edges(unit: str, zone: str) -> Ints:
 
 
 def _calendar(unit: str, zone: str, back: int, text: str) -> Span:
-    if unit not in UNITS:
-        raise UnknownName("calendar unit", str(unit), UNITS, where="over")
+    choice("calendar unit", unit, UNITS, where="over")
+    if not isinstance(zone, str):
+        raise ConfigError(f"zone must name a time zone, such as 'Europe/Paris', got {zone!r}.")
     zone_offset_us(np.zeros(1, dtype=np.int64), zone)  # an unknown zone is refused here
     reach = (1 + back) * _LONGEST_DAYS[unit] * DAY_US
     return Span("calendar", reach, 0, text, unit=unit, zone=zone, back=back)
@@ -166,7 +168,7 @@ def _span(length: Over, lag_us: int, tile_us: int, where: str) -> Span:
         if lag_us or tile_us:
             raise ConfigError(f"{where}: lag and tile are for windows of a fixed length, not for {length.text}.")
         return length
-    if length == "all":
+    if isinstance(length, str) and length == "all":
         if tile_us:
             raise ConfigError(f"{where}: a tile rounds where a window begins, and {length!r} never does.")
         return Span("offsets", NEVER, lag_us, "all" + lag)

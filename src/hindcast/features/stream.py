@@ -17,13 +17,14 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 
 from hindcast.columns import Frame, Kind
-from hindcast.errors import ConfigError, DataError, StateError, UnknownName
+from hindcast.errors import ConfigError, DataError, StateError
 from hindcast.facts.facts import Facts
 from hindcast.features.dump import dump_facts, dump_online, layout_of, load_facts, load_online
 from hindcast.features.online import Answer, Followed, OnlineFeatures
 from hindcast.features.plan import FeaturePlan
 from hindcast.features.snapshot import Snapshots
 from hindcast.fold.late import again_and_late
+from hindcast.parameters import choice
 from hindcast.values import Duration, Ints, duration_text, duration_us, iso
 
 __all__ = ["Aside", "Counts", "Emitted", "FeatureStream", "LateFacts"]
@@ -200,8 +201,7 @@ class FeatureStream:
         lateness: Duration = "0s",
         folder: str | PathLike[str] | None = None,
     ) -> None:
-        if late not in _POLICIES:
-            raise UnknownName("policy for late facts", late, _POLICIES, where="FeatureStream")
+        choice("policy for late facts", late, _POLICIES, where="FeatureStream")
         self.plan, self.late, self.lateness_us = plan, late, duration_us(lateness, what="lateness")
         self.online = OnlineFeatures(plan)
         self.counts: dict[str, Counts] = {}
