@@ -61,8 +61,8 @@ class UnknownName(ConfigError):
     """
 
     def __init__(self, kind: str, name: str, known: Iterable[str], where: str = "") -> None:
-        names = sorted(set(known))
-        close = get_close_matches(name, names, n=3, cutoff=0.6)
+        names = sorted({str(one) for one in known})
+        close = get_close_matches(name, names, n=3, cutoff=0.6) if isinstance(name, str) else []
         hint = f" Did you mean {' or '.join(map(repr, close))}?" if close else ""
         shown = ", ".join(names[:20]) + (f" and {len(names) - 20} more" if len(names) > 20 else "")
         place = f"{where}: " if where else ""
