@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from hindcast.values import Floats, Ints
 from hindcast.verdicts import Verdict
-from hindcast.weak.vote import MajorityVote
-
-if TYPE_CHECKING:
-    from hindcast.weak.label_model import LabelModel
+from hindcast.weak.learning import Learnt
 
 __all__ = ["advise"]
 
@@ -22,16 +18,21 @@ _GAIN = 0.002
 _Z = 1.96
 
 
-def advise(model: LabelModel, votes: NDArray[Any], known: Ints) -> Verdict:
+def advise(learnt: Learnt, proba: Floats, counts: Floats, known: Ints) -> Verdict:
     """Pass: use the label model. Fail: the vote is better here, or as good and simpler. Unknown: nothing was voted on.
 
-    With true labels of some rows (`known`, -1 elsewhere): the difference in accuracy on them, row by row, with its 95%
-    interval. Where that includes 0, and without true labels, by evidence from the votes: how much of what functions
-    have in common the model explains, how many votes a row has, and how many more rows the model expects to decide
-    rightly than the vote does.
+    With true labels of some rows (`known`, -1 elsewhere, or empty): the difference in accuracy on them, row by row,
+    with its 95% interval. Where that includes 0, and without true labels, by evidence from the votes: how much of what
+    functions have in common the model explains, how many votes a row has, and how many more rows the model expects to
+    decide rightly than the vote does.
+
+    Parameters
+    ----------
+    learnt : Learnt
+        What the model learnt.
+    proba, counts : float64 arrays, shape (n, K)
+        The probabilities that it gives to each row, and the votes cast for each class.
     """
-    proba = model.predict_proba(votes)
-    counts = MajorityVote(classes=model.classes).counts(votes)
     seen = counts.sum(axis=1) > 0
     if not seen.any():
         return Verdict.unknown(CHECK, "nobody voted on these rows")
@@ -47,18 +48,18 @@ def advise(model: LabelModel, votes: NDArray[Any], known: Ints) -> Verdict:
             return Verdict.passed(CHECK, f"{said}: use the label model", **measured)
         if gain + reach < 0:
             return Verdict.failed(CHECK, f"{said}: the vote is better here", **measured)
-    density = float((votes[seen] >= 0).sum(axis=1).mean())
+    density = float(counts[seen].sum(axis=1).mean())
     expected = float((_best(proba) - _expected(counts, proba))[seen].mean())
-    evidence = {"expected_gain": expected, "votes_a_row": density, "unexplained": model.unexplained, **measured}
-    if model.near_the_vote:
-        reason = next(note for note in model.notes if "near the vote" in note)
-        text = f"{reason}: accuracies cannot be learnt from these votes, use the vote"
+    evidence = {"expected_gain": expected, "votes_a_row": density, "unexplained": learnt.unexplained, **measured}
+    if learnt.held:
+        text = f"{learnt.held}: accuracies cannot be learnt from these votes, use the vote"
         return Verdict.failed(CHECK, text, **evidence)
     if expected < _GAIN:
         text = f"at {density:.1f} votes a row the model expects to be right on {expected:.2%} more rows: use the vote"
         return Verdict.failed(CHECK, text, **evidence)
     text = f"the model explains what functions have in common, and expects to be right on {expected:.1%} more rows"
-    return Verdict("pass", CHECK, f"{text}: use the label model", evidence)
+    doubt = f"; but {learnt.doubt}" if learnt.doubt else ""
+    return Verdict("pass", CHECK, f"{text}: use the label model{doubt}", evidence)
 
 
 def _top(scores: Floats) -> Floats:

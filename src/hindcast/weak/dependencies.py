@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -13,17 +14,17 @@ from hindcast.values import Bools, Floats, Ints
 from hindcast.weak.em import Estimate, expect, maximise_until
 from hindcast.weak.forms import supported
 from hindcast.weak.moments import accuracies_of_pairs, association, divergence, freedom
+from hindcast.weak.prior import DEFAULT, Prior, learnt_prior
 from hindcast.weak.tables import Shape, likeliest, marginals, vote_like
 
-__all__ = ["NATS", "UNEXPLAINED", "forest", "groups", "leaning", "misfit", "price", "prior_of", "settle", "started"]
+__all__ = ["NATS", "UNEXPLAINED", "carriers", "forest", "groups", "leaning", "misfit", "price", "settle", "started"]
 
 NATS = 0.002
 """A pair that shares fewer nats a row than this beyond the truth is taken for independent: it moves no posterior."""
 UNEXPLAINED = 0.25
 """The share of what functions have in common that a model may leave unexplained and still be trusted with silence."""
-_MANY = 12_000
-_PSEUDO = 2.0
-_ACCURACY = 0.75
+_MANY = 4_000
+"""Votes a function, on average, beyond which a quarter of the rows does for the first steps; tables need no care."""
 
 
 def suspicious(nats: Floats, freedom: Floats, rows: int) -> Bools:
@@ -80,18 +81,12 @@ def groups(parent: Ints) -> Ints:
     return found
 
 
-def prior_of(shape: Shape, rate: Floats, balance: Floats, strength: float, accuracy: float) -> Floats:
-    """Pseudo-counts: so many rows of every class, voted on by functions that are right with `accuracy`."""
-    centre = vote_like(np.full(len(rate), accuracy), rate, balance)
-    return strength * centre[shape.function] / np.repeat(shape.width, shape.width)[:, None, None]
-
-
 def started(shape: Shape, joint: Floats | None, rate: Floats, balance: Floats) -> Estimate:
     """Where EM sets out: accuracies from agreement across trees, and leaning functions that add nothing."""
     root = groups(shape.parent)
-    accuracy = np.full(len(rate), _ACCURACY)
+    accuracy = np.full(len(rate), DEFAULT.accuracy)
     if joint is not None:
-        accuracy = accuracies_of_pairs(joint, root[:, None] != root, _ACCURACY)
+        accuracy = accuracies_of_pairs(joint, root[:, None] != root, DEFAULT.accuracy)
     tables = vote_like(np.clip(accuracy, 0.3 + 0.5 / shape.classes, 0.97), rate, balance)[shape.function]
     base = shape.base
     for j in np.flatnonzero(shape.parent >= 0):
@@ -115,7 +110,7 @@ def settle(
     *,
     search: bool = True,
     **options: Any,
-) -> Estimate:
+) -> tuple[Estimate, Prior]:
     """The best of a few models with and without dependence, by the Bayesian information criterion, fitted to `votes`.
 
     The first has none; functions get the forms that the counts support. Where pairs share more than it explains, trees
@@ -125,19 +120,20 @@ def settle(
     n, k = len(votes), shape.classes
     looking: dict[str, Any] = {name: options[name] for name in ("known", "threads") if name in options}
     rough = {**options, "tolerance": 10 * options["tolerance"], "steps": 30}
-    few, rough_few = votes, rough
-    if n >= _MANY:
+    few, rough_few, prior = votes, rough, DEFAULT
+    plenty = n * float(rate.sum(axis=1).mean()) >= _MANY
+    if plenty:
         few = np.asfortranarray(votes[::4])
         rough_few = {**rough, "known": rough["known"][::4]} if "known" in rough else rough
 
     def sketched(candidate: Shape) -> Estimate:
         """First steps: they need few rows."""
-        pseudo = prior_of(candidate, rate, np.full(k, 1 / k), _PSEUDO, _ACCURACY)
-        return maximise_until(few, started(candidate, joint, rate, balance), pseudo, **rough_few)
+        pseudo = prior.counts(candidate, rate)
+        return maximise_until(few, started(candidate, joint, rate, balance), pseudo, even=prior.even, **rough_few)
 
     def fitted(candidate: Shape, **how: Any) -> Estimate:
-        pseudo = prior_of(candidate, rate, np.full(k, 1 / k), _PSEUDO, _ACCURACY)
-        return maximise_until(votes, sketched(candidate), pseudo, **how)
+        pseudo = prior.counts(candidate, rate)
+        return maximise_until(votes, sketched(candidate), pseudo, even=prior.even, **how)
 
     def worth(estimate: Estimate) -> float:
         return float(estimate.objective[-1] - price(estimate, n))
@@ -147,9 +143,9 @@ def settle(
         explained = joint is not None and misfit(joint, estimate) <= UNEXPLAINED
         found = expect(votes, estimate, **looking)
         other = supported(found, estimate.shape, silence=explained)
-        pseudo = prior_of(other, rate, np.full(k, 1 / k), _PSEUDO, _ACCURACY)
+        pseudo = prior.counts(other, rate)
         start = Estimate(other, likeliest(found.counts, pseudo, other), estimate.balance, rate=estimate.rate)
-        return maximise_until(votes, start, pseudo, **options)
+        return maximise_until(votes, start, pseudo, even=prior.even, **options)
 
     def unexplained(estimate: Estimate, joint: Floats) -> tuple[Floats, Bools]:
         root, tells = groups(estimate.shape.parent), shape.tells
@@ -157,9 +153,16 @@ def settle(
         return left, suspicious(left, freedom(tells, k), n) & (root[:, None] != root)
 
     plain = sketched(shape)
+    if not plenty:
+        coins = sketched(replace(shape, coin=~shape.tells))
+        if joint is not None and coins.shape.coin.sum() > 1:
+            prior = learnt_prior(votes, coins.shape, joint, rate, coins, **{"known": np.empty(0, np.int64), **rough})
+            plain, coins = sketched(shape), sketched(coins.shape)
+        plain = max(plain, coins, key=lambda e: e.objective[-1] - akaike(e.shape, n))
     best = formed(plain)
     if not search or joint is None or not unexplained(best, joint)[1].any():
-        return best
+        return best, prior
+    shape = replace(shape, coin=~shape.tells)
     together = association(joint, shape.tells)
     top = float(together.max())
     candidates = [forest(*unexplained(plain, joint))]
@@ -178,7 +181,12 @@ def settle(
         if worth(more) <= worth(likely):
             break
         likely = more
-    return max(best, formed(likely), key=worth)
+    return max(best, formed(likely), key=worth), prior
+
+
+def akaike(shape: Shape, rows: int) -> float:
+    """What parameters cost by Akaike's criterion, in nats, corrected for few rows."""
+    return shape.parameters * max(rows, 1) / max(rows - shape.parameters - 1, 1)
 
 
 def price(estimate: Estimate, rows: int) -> float:
@@ -197,6 +205,10 @@ def price(estimate: Estimate, rows: int) -> float:
     for parent in shape.parent[shape.parent >= 0].tolist():
         seen = tables[parent] * mass
         total += 0.5 * float((np.minimum(k, seen) * np.log(np.maximum(seen, 1.0))).sum())
+    edges, m = int((shape.parent >= 0).sum()), len(shape.parent)
+    if edges:  # who leans, and on whom, is found among many who might
+        total += math.lgamma(m + 1) - math.lgamma(edges + 1) - math.lgamma(m - edges + 1)
+        total += edges * math.log(m - 1)
     return total
 
 
@@ -213,10 +225,10 @@ def cut(votes: NDArray[Any], estimate: Estimate, alone: Shape, looking: dict[str
     return alone.leaning(parent)
 
 
-def misfit(joint: Floats, estimate: Estimate) -> float:
+def misfit(joint: Floats, estimate: Estimate, together: Floats | None = None) -> float:
     """The share of what functions have in common that the model does not explain, from 0 to 1; chance counts as such.
 
-    Pairs within a tree do not count: the tree explains them.
+    Pairs within a tree do not count: the tree explains them. What pairs have in common may be given, as `together`.
     """
     k = estimate.shape.classes
     rows = int(joint[0, :, 0].sum()) if len(joint) else 0
@@ -227,9 +239,32 @@ def misfit(joint: Floats, estimate: Estimate) -> float:
     tells = estimate.shape.tells
     chance = (freedom(tells, k) / (2 * max(rows, 1)))[across]
     left = divergence(joint, marginals(estimate.tables, estimate.shape), estimate.balance, tells)[across]
-    whole = association(joint, tells)[across]
+    whole = (association(joint, tells) if together is None else together)[across]
     unexplained = (np.maximum(left - chance, 0.0) + chance).sum()
     return float(min(1.0, unexplained / max((np.maximum(whole - chance, 0.0) + chance).sum(), 1e-12)))
+
+
+def carriers(together: Floats, estimate: Estimate, rows: int) -> tuple[list[int], float]:
+    """The functions that have most in common, and the share of what all have in common (`together`) that they share.
+
+    They are those that, one after another, share at least half as much with the ones before as these do among
+    themselves. What a tree explains does not count, nor what chance gives.
+    """
+    shape = estimate.shape
+    root = groups(shape.parent)
+    chance = freedom(shape.tells, shape.classes) / (2 * max(rows, 1))
+    nats = np.where(root[:, None] != root, np.maximum(together - chance, 0.0), 0.0)
+    whole = float(nats.sum())
+    if whole == 0:
+        return [], 0.0
+    found = [int(j) for j in np.unravel_index(nats.argmax(), nats.shape)]
+    while len(found) < len(nats):
+        beside = nats[:, found].mean(axis=1)
+        beside[found] = -1.0
+        if beside.max() < 0.5 * nats[np.ix_(found, found)].sum() / (len(found) * (len(found) - 1)):
+            break
+        found.append(int(beside.argmax()))
+    return sorted(found), float(nats[np.ix_(found, found)].sum()) / whole
 
 
 def leaning(estimate: Estimate) -> Iterable[tuple[int, int]]:

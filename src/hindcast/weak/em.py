@@ -37,7 +37,7 @@ class Estimate:
         P(vote | class) in row vote + 1, row 0 being silence; of a leaning function one table per vote of its parent.
     balance : float64 array, shape (K,)
     objective : tuple of float
-        Log likelihood plus log prior before each step; never falls.
+        Log likelihood plus log prior (0 where that is highest) before each step; never falls.
     converged : bool
     rate : float
         The largest part of a step that the next one was; 0 where no two were taken.
@@ -137,6 +137,7 @@ def maximise_until(
     *,
     known: Ints = _NOBODY,
     learn_balance: bool = True,
+    even: float = 1.0,
     steps: int = 100,
     tolerance: float = 1e-4,
     threads: int | None = None,
@@ -144,19 +145,22 @@ def maximise_until(
 ) -> Estimate:
     """Steps of EM to the tables and balance of highest posterior, until no probability moves by `tolerance`.
 
+    `pseudo` counts stand for what is thought of functions before, `even` rows of each class for a balance.
+
     After every two steps a leap is tried along where they lead, and taken back where the objective falls (SQUAREM:
     Varadhan and Roland, "Simple and Globally Convergent Methods for Accelerating the Convergence of Any EM Algorithm",
     Scandinavian Journal of Statistics 35, 2008). Where steps shrink so fast that all that are left together would not
     move by `tolerance`, they are not taken.
     """
     history: list[float] = []
+    centre = np.log((pseudo + FLOOR) / (pseudo + FLOOR).sum(axis=1, keepdims=True))
     shape, rate, converged = estimate.shape, estimate.rate, False
     here, landed = (estimate.tables, estimate.balance), None
     path = [here]
     for step in range(steps):
         found = expect(votes, Estimate(shape, *here), known=known, threads=threads)
-        prior = float((pseudo * np.log(here[0])).sum() + FLOOR * np.log(here[0]).sum())
-        prior += float(np.log(here[1]).sum()) if learn_balance else 0.0
+        prior = float(((pseudo + FLOOR) * (np.log(here[0]) - centre)).sum())
+        prior += even * float(np.log(here[1] * shape.classes).sum()) if learn_balance else 0.0
         if progress is not None:
             progress(step + 1, steps)
         if landed is not None and found.log_likelihood + prior < history[-1]:
@@ -165,7 +169,7 @@ def maximise_until(
             continue
         history.append(found.log_likelihood + prior)
         tables = likeliest(found.counts, pseudo, shape)
-        balance = (found.mass + 1) / (found.mass.sum() + shape.classes) if learn_balance else here[1]
+        balance = (found.mass + even) / (found.mass + even).sum() if learn_balance else here[1]
         moved = _farthest(here, (tables, balance))
         if len(path) > 1:
             rate = max(rate, moved / max(_farthest(*path), 1e-300))

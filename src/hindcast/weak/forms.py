@@ -35,18 +35,16 @@ def supported(found: Expected, shape: Shape, *, silence: bool) -> Shape:
     k = shape.classes
     total = float(found.mass.sum())
     penalty = 0.5 * np.log(max(total, 2.0))
-    tells, gain, extra = shape.tells.copy(), 0.0, 0
-    for j in np.flatnonzero((shape.parent < 0) & ~shape.tells):
-        votes = found.counts[shape.base[j], 1:]
-        spoken, voted = votes.sum(axis=0), float(votes.sum())
-        if voted <= 0:
-            continue
-        right = float(np.trace(votes))
-        one = _log(np.array([right, voted - right]), np.array([voted, voted * (k - 1)])).sum()
-        gain += float(_log(votes, np.broadcast_to(spoken, votes.shape)).sum() - one)
-        extra += k * (k - 1) - 1
-        random = _log(np.array([total - voted, voted]), np.full(2, total)).sum()
-        telling = (_log(spoken, found.mass) + _log(np.maximum(found.mass - spoken, 0), found.mass)).sum()
-        tells[j] = silence and telling - random > penalty * (k - 1)
-    simple = gain <= extra
-    return replace(shape, coin=~tells & ~shape.tells & (shape.parent < 0) & simple, tells=tells)
+    open_to = np.flatnonzero((shape.parent < 0) & ~shape.tells)
+    votes = found.counts[shape.base[open_to], 1:]
+    spoken = votes.sum(axis=1)
+    voted = spoken.sum(axis=1)
+    right = votes.trace(axis1=1, axis2=2)
+    one = _log(right, voted) + _log(voted - right, voted * (k - 1))
+    gain = float((_log(votes, spoken[:, None]).sum(axis=(1, 2)) - one).sum())
+    extra = (k * (k - 1) - 1) * np.count_nonzero(voted)
+    random = _log(voted, np.full_like(voted, total)) + _log(total - voted, np.full_like(voted, total))
+    telling = (_log(spoken, found.mass) + _log(np.maximum(found.mass - spoken, 0), found.mass)).sum(axis=1)
+    tells = shape.tells.copy()
+    tells[open_to] = silence & (voted > 0) & (telling - random > penalty * (k - 1))
+    return replace(shape, coin=~tells & (shape.parent < 0) & (gain <= extra), tells=tells)

@@ -16,7 +16,7 @@ from hindcast.weak.ballots import balance_of, ballots, covered, known_of, vote_r
 from hindcast.weak.em import expect
 from hindcast.weak.learning import Learnt, learn
 from hindcast.weak.tables import marginals
-from hindcast.weak.vote import decide
+from hindcast.weak.vote import MajorityVote, decide
 
 __all__ = ["LabelModel"]
 
@@ -67,7 +67,7 @@ class LabelModel:
     iterations : int
     converged : bool
     objective : tuple of float
-        Log likelihood plus log prior of the last fit, step by step.
+        Log likelihood plus log prior (0 where that is highest) of the last fit, step by step.
 
     near_the_vote : bool
         Whether functions that vote for one class only were held near the vote.
@@ -236,7 +236,7 @@ class LabelModel:
     @property
     def near_the_vote(self) -> bool:
         """Whether functions that vote for one class only were held near the vote."""
-        return not self._fitted.silence
+        return bool(self._fitted.held)
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -276,7 +276,7 @@ class LabelModel:
         matrix = self._told(matrix)
         found = np.empty((len(matrix), len(learnt.estimate.balance)))
         heard = matrix if len(learnt.kept) == self._width else matrix[:, learnt.kept]
-        expect(heard, learnt.estimate, out=found, silence=learnt.silence, counted=False, threads=self.threads)
+        expect(heard, learnt.estimate, out=found, silence=not learnt.held, counted=False, threads=self.threads)
         if learnt.estimate.shape.tells.any():
             found[~covered(heard)] = learnt.estimate.balance
         return self._spread(found)
@@ -288,8 +288,9 @@ class LabelModel:
     def advice(self, votes: Any, truth: Any = None) -> Verdict:
         """Whether to use this model rather than the vote on such votes: see :func:`hindcast.weak.advice.advise`."""
         matrix, _ = ballots(votes, self.classes if self._learnt else None)
-        known = known_of(truth, len(matrix), self.classes if self._learnt else ())
-        return advise(self, matrix, known)
+        known = known_of(truth, len(matrix), self.classes)
+        counts = MajorityVote(classes=self.classes).counts(matrix)
+        return advise(self._fitted, self.predict_proba(matrix), counts, known)
 
 
 def _voted(rate: Floats, known: Ints) -> Ints | None:

@@ -11,9 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hindcast.values import Bools, Floats, Ints
-from hindcast.weak.dependencies import UNEXPLAINED, leaning, misfit, prior_of, settle
+from hindcast.weak.dependencies import UNEXPLAINED, carriers, leaning, misfit, settle
 from hindcast.weak.em import Estimate, expect, maximise_until
-from hindcast.weak.moments import joint_counts
+from hindcast.weak.moments import association, joint_counts
+from hindcast.weak.prior import DEFAULT
 from hindcast.weak.tables import Shape, likeliest, marginals, vote_like
 
 __all__ = ["Learnt", "learn"]
@@ -22,10 +23,10 @@ SAMPLE = 1 << 14
 """Rows on which the shape of the model is chosen and EM does most of its steps."""
 _WIDEST = 1_500
 """Columns of joint counts, at most: beyond, pairs are not looked at."""
-_PSEUDO, _ACCURACY = 2.0, 0.75
-"""The prior: two rows of each class, voted on by functions that are right three times out of four."""
 _RULE, _RULES = 0.9, 10.0
 """A rule near the vote is right nine times out of ten; with true labels at hand, that counts as ten of its votes."""
+_CARRIED, _FEW_OF = 0.7, 0.6
+"""Few functions are said to carry what all have in common from this share on, and up to this share of the functions."""
 _SURE = 0.999
 _HELD = 10.0
 """Pseudo-rows per row at an excess of one half."""
@@ -47,9 +48,12 @@ class Learnt:
         How often each votes for each class.
     unexplained : float
         The share of what functions have in common that the model does not explain; NaN where pairs were not looked at.
-    silence : bool
-        Whether silence is heard when labels are made.
     notes : tuple of str
+    held : str
+        Why functions that vote for one class only are held near the vote, and silence is not heard when labels are
+        made; empty where it is.
+    doubt : str
+        What the votes cannot tell, and a few true labels could.
     """
 
     estimate: Estimate
@@ -57,8 +61,9 @@ class Learnt:
     place: Ints
     rate: Floats
     unexplained: float
-    silence: bool
     notes: tuple[str, ...]
+    held: str = ""
+    doubt: str = ""
 
 
 def learn(
@@ -91,9 +96,9 @@ def learn(
     even = np.full(classes, 1 / classes) if given is None else given
     if classes == 1 or rate.sum() == 0:
         notes.append("there is one class only" if classes == 1 else "nobody voted: every row has the balance")
-        tables = likeliest(np.zeros((len(kept), classes + 1, classes)), _rows_of_prior(rate, even), shape)
+        tables = likeliest(np.zeros((len(kept), classes + 1, classes)), DEFAULT.counts(shape, rate), shape)
         estimate = Estimate(shape, tables, even, (), True)
-        return Learnt(estimate, kept, place, rate, float("nan"), True, tuple(notes))
+        return Learnt(estimate, kept, place, rate, float("nan"), tuple(notes))
     options: dict[str, Any] = {"learn_balance": given is None, "threads": threads, "tolerance": tolerance}
     rows = _sample(n, known, seed)
     part, told = (used, known) if rows is None else (_rows_of(used, rows), known[rows] if len(known) else known)
@@ -101,28 +106,38 @@ def learn(
     if joint is None:
         notes.append(f"dependence was not looked for among {len(kept)} functions")
     search = dependence and len(kept) > 2
-    estimate = settle(part, shape, joint, rate, even, search=search, known=told, **options)
+    estimate, prior = settle(part, shape, joint, rate, even, search=search, known=told, **options)
     estimate = _named(estimate, part, told, threads)
-    unexplained = float("nan") if joint is None else misfit(joint, estimate)
+    together = None if joint is None else association(joint, estimate.shape.tells)
+    unexplained = float("nan") if joint is None else misfit(joint, estimate, together)
     contrary = _contrary(estimate, one_sided, rate)
-    doubt = float(np.nanmax([unexplained, contrary]))
-    near = bool(one_sided.any()) and doubt > UNEXPLAINED
-    pseudo = prior_of(estimate.shape, rate, np.full(classes, 1 / classes), _PSEUDO, _ACCURACY)
-    if near:
+    doubted = float(np.nanmax([unexplained, contrary]))
+    held = doubt = ""
+    pseudo = prior.counts(estimate.shape, rate)
+    if one_sided.any() and doubted > UNEXPLAINED:
         options["learn_balance"] = False
-        estimate, pseudo = _near_the_vote(used, known, estimate, one_sided, rate, even, doubt)
+        estimate, pseudo = _near_the_vote(used, known, estimate, one_sided, rate, even, doubted)
         if contrary > unexplained:
             reason = f"{contrary:.0%} of the votes for one class only would be worse than chance"
         else:
             reason = f"{unexplained:.0%} of what functions have in common is not explained by a common truth"
-        notes.append(
-            f"{reason}: functions that vote for one class only are held near the vote"
-            + (", and the balance is taken to be even" if given is None else "")
-        )
-    estimate = maximise_until(used, estimate, pseudo, known=known, steps=steps, progress=progress, **options)
+        held = f"{reason}: functions that vote for one class only are held near the vote"
+        held += ", and the balance is taken to be even" if given is None else ""
+        notes.append(held)
+    elif together is not None and not len(known):
+        group, carried = carriers(together, estimate, len(part))
+        if carried > _CARRIED and len(group) <= _FEW_OF * len(kept):
+            doubt = (
+                f"{carried:.0%} of what functions have in common is between {', '.join(names[kept[j]] for j in group)}"
+            )
+            doubt += ": good ones or copies of one source, votes cannot tell; true labels of some rows can"
+            notes.append(doubt)
+    estimate = maximise_until(
+        used, estimate, pseudo, even=prior.even, known=known, steps=steps, progress=progress, **options
+    )
     notes += [] if estimate.converged else [f"EM had not converged after {steps} steps"]
     notes += [f"{names[kept[j]]} leans on {names[kept[p]]}" for j, p in leaning(estimate)]
-    return Learnt(estimate, kept, place, rate, unexplained, not near, tuple(notes))
+    return Learnt(estimate, kept, place, rate, unexplained, tuple(notes), held, doubt)
 
 
 def _distinct(votes: NDArray[Any], rate: Floats) -> tuple[Ints, Ints]:
@@ -141,10 +156,6 @@ def _distinct(votes: NDArray[Any], rate: Floats) -> tuple[Ints, Ints]:
             kept.append(j)
         place[j] = seen[mark]
     return np.array(kept, dtype=np.int64), place
-
-
-def _rows_of_prior(rate: Floats, balance: Floats) -> Floats:
-    return _PSEUDO * vote_like(np.full(len(rate), _ACCURACY), rate, balance)
 
 
 def _one_sided(rate: Floats, rows: int) -> Bools:
@@ -251,7 +262,7 @@ def _near_the_vote(
     even = np.full(shape.classes, 1 / shape.classes)
     centre = vote_like(accuracy, rate, even)
     tables = np.empty((int(shape.width.sum()), *centre.shape[1:]))
-    pseudo = prior_of(shape, rate, even, _PSEUDO, _ACCURACY)
+    pseudo = DEFAULT.counts(shape, rate)
     old = estimate.shape.base
     for j, base in enumerate(shape.base.tolist()):
         width = int(shape.width[j])

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from hindcast.values import Bools, Floats
 
-__all__ = ["accuracies_of_pairs", "association", "divergence", "freedom", "joint_counts"]
+__all__ = ["accuracies_of_pairs", "association", "divergence", "freedom", "joint_counts", "skill_of_all"]
 
 _ROWS = 1 << 14
 """Rows of a block of bits."""
@@ -69,6 +69,16 @@ def association(joint: Floats, tells: Bools) -> Floats:
 def freedom(tells: Bools, classes: int) -> Floats:
     """Degrees of freedom of a pair: how many ways votes can depart from independence, (m, m)."""
     return np.where(tells[:, None] | tells, classes**2, (classes - 1) ** 2).astype(np.float64)
+
+
+def skill_of_all(joint: Floats) -> float:
+    """The skill, 0 for chance and 1 for always right, that functions of equal skill agree by as these do."""
+    k = joint.shape[1] - 1
+    votes = joint[:, 1:, :, 1:]
+    apart = np.triu(np.ones((len(joint), len(joint)), dtype=bool), 1)
+    both = float(votes.sum(axis=(1, 3))[apart].sum())
+    same = float(np.einsum("ivjv->ij", votes)[apart].sum())
+    return float(np.sqrt(max((k * same / both - 1) / (k - 1), 0.0))) if both > 0 and k > 1 else 0.0
 
 
 def accuracies_of_pairs(joint: Floats, apart: Bools, start: float = 0.75) -> Floats:
