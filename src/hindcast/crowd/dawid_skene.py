@@ -24,9 +24,9 @@ MOST_CELLS = 50_000_000
 """Of all confusions together: half a gigabyte for each of the half dozen tables the fit keeps."""
 _TOWARDS = 20.0
 """Answers for each class by which the average annotator is taken to be a coin: right as often whatever is true."""
-_VOTE = 0.3
-"""How much the vote's shares of classes count, as a part of the items: a truth that few answers tell could be anything,
-and would drift to the largest class."""
+_VOTED = 20.0
+"""Items at the vote's shares of classes besides those there are: with few answers a truth could be anything, and drifts
+to the largest class."""
 
 
 def dawid_skene(
@@ -108,7 +108,7 @@ class _Confusions:
         heard = np.diff(self.start)
         self.teaches = (heard > 1) | ((known >= 0) & (heard > 0))
         voted = np.bincount(label[np.repeat(self.teaches, heard)], minlength=k) + 1.0
-        self.few = 1.0 + _VOTE * self.teaches.sum() * voted / voted.sum()
+        self.few = 1.0 + _VOTED * voted / voted.sum()
         self.belief, self.counts = np.zeros((n, k)), np.zeros((m * k, k))
         self.shape = (m, k, k)
         self.dirichlet = 4.0 * _coin(k, 0.75)
