@@ -33,6 +33,7 @@ from hindcast.facts.datafile import (
     sync,
     write_file,
 )
+from hindcast.facts.delta_log import began, set_torn_aside, stand_at, sync_commit
 from hindcast.facts.digests import Lanes, row_digests, total
 from hindcast.facts.facts import Facts
 from hindcast.facts.table import Table
@@ -112,7 +113,7 @@ class Lake:
 
     def tables(self) -> list[str]:
         """The names of the tables that something has landed in, sorted."""
-        return sorted(path.parent.name for path in self.root.glob("*/_delta_log") if _began(path.parent))
+        return sorted(path.parent.name for path in self.root.glob("*/_delta_log") if began(path.parent))
 
     def version(self, name: str) -> int:
         """The table's version, growing with every commit; -1 before the first."""
@@ -378,7 +379,7 @@ class Lake:
         }
         properties = CommitProperties(custom_metadata={"hindcast": json.dumps(stand, sort_keys=True)})
         state.delta.alter.add_columns([Field(n, t) for n, t in types.items()], commit_properties=properties)
-        self._sync(self._path(name), state.delta.version())
+        sync_commit(self._path(name), state.delta.version())
 
     def _create(self, name: str, kinds: Mapping[str, Kind]) -> None:
         if name in self.tables():
@@ -396,7 +397,7 @@ class Lake:
             configuration={"delta.enableExpiredLogCleanup": "false"},
             commit_properties=CommitProperties(custom_metadata={"hindcast": json.dumps(stand, sort_keys=True)}),
         )
-        self._sync(path, 0)
+        sync_commit(path, 0)
         sync(self.root)
 
     def _commit(
@@ -430,7 +431,7 @@ class Lake:
         )
         state.delta.create_write_transaction(actions, mode, delta_schema(state.kinds), commit_properties=properties)
         found = self._state(name)
-        self._sync(self._path(name), found.version)
+        sync_commit(self._path(name), found.version)
         return found
 
     # ---- the table on disk ------------------------------------------------------------------------------
@@ -456,7 +457,7 @@ class Lake:
 
     def _state(self, name: str, version: int | None = None) -> _State:
         delta = self._delta(name, version)
-        stand = _stand(self._path(name), delta.version())
+        stand = stand_at(self._path(name), delta.version())
         if stand is None:
             if version is not None or not self._set_torn_aside(name):
                 raise StateError(f"table {name!r}: version {delta.version()} does not say where the table stands.")
@@ -468,56 +469,8 @@ class Lake:
         return _State(delta, delta.version(), kinds, files, stand["rows"], stand["next_seq"], stand["fingerprint"])
 
     def _set_torn_aside(self, name: str) -> bool:
-        """After a power cut: move a last commit or checkpoint that never got to disk aside, under the name ``.torn``.
-
-        Nothing of it was acknowledged, since a receipt is given after the sync only. The log itself is kept whole,
-        so that a checkpoint can be done without.
-        """
-        log = self._path(name) / "_delta_log"
-        moved = False
         with self.writing(name):
-            commits = sorted(log.glob("[0-9]" * 20 + ".json"))
-            if commits and not _is_json_lines(commits[-1]):
-                commits[-1].rename(commits[-1].with_suffix(".json.torn"))
-                moved = True
-            for path in [*log.glob("*.checkpoint*.parquet"), *log.glob("_last_checkpoint")]:
-                path.rename(path.with_name(path.name + ".torn"))
-                moved = True
-            sync(log)
-        return moved and any(log.glob("[0-9]" * 20 + ".json"))
-
-    @staticmethod
-    def _sync(folder: Path, version: int) -> None:
-        log = folder / "_delta_log"
-        for path in [*log.glob(f"{version:020d}*"), *log.glob("_last_checkpoint"), log, folder]:
-            sync(path)
-
-
-def _began(folder: Path) -> bool:
-    """Whether a table is there: a kill in the midst of making one leaves neither a commit nor data."""
-    return any(True for _ in folder.glob("_delta_log/*.json")) or any(True for _ in folder.glob("part-*.parquet"))
-
-
-def _is_json_lines(path: Path) -> bool:
-    try:
-        lines = [json.loads(line) for line in path.read_text().splitlines() if line.strip()]
-    except ValueError:
-        return False
-    return bool(lines)
-
-
-def _stand(folder: Path, version: int) -> dict[str, Any] | None:
-    """Where the table stood at `version`, from its commit or, when another tool made that one, the last of ours."""
-    for earlier in range(version, -1, -1):
-        path = folder / "_delta_log" / f"{earlier:020d}.json"
-        if not path.exists() or not _is_json_lines(path):
-            return None
-        for line in path.read_text().splitlines():
-            info = json.loads(line).get("commitInfo", {}) if line.strip() else {}
-            if "hindcast" in info:
-                stand: dict[str, Any] = json.loads(info["hindcast"])
-                return stand
-    return None
+            return set_torn_aside(self._path(name))
 
 
 def _increasing(seq: Ints) -> bool:
