@@ -31,7 +31,7 @@ from hindcast.labelling.state import State
         ({"classes": "spam"}, "list of names"),
         ({"classes": ["a", " b"]}, "a class must be"),
         ({"classes": ["a", 3]}, "a class must be"),
-        ({"kind": "video"}, "text, row, image"),
+        ({"kind": "video"}, "no kind .video."),
         ({"overlap": 0}, "overlap"),
         ({"overlap": True}, "overlap"),
         ({"gold_every": -1}, "gold_every"),
@@ -252,7 +252,7 @@ def test_answers_keep_the_guideline_they_were_given_under(tmp_path):
         assert [project.guideline(n).text for n in (1, 2, 3)] == ["# One", "# Two", "# One"]
         assert project.guideline().version == 3
         for wrong in (0, 4):
-            with pytest.raises(ConfigError, match="versions 1 to 3"):
+            with pytest.raises(ConfigError, match="at least 1 and at most 3"):
                 project.guideline(wrong)
 
 

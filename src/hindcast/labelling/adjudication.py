@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from hindcast.errors import ConfigError, UnknownName
+from hindcast.errors import ConfigError
 from hindcast.labelling.answering import check_comment
 from hindcast.labelling.book import Book, check_key
 from hindcast.labelling.events import Event
 from hindcast.labelling.item_state import ItemState, Judgement
 from hindcast.labelling.log import Draft
 from hindcast.labelling.tasks import Annotator, Item
+from hindcast.parameters import choice
 
 __all__ = ["Dispute", "adjudicate", "adjudication_queue", "disagreements", "waiting"]
 
@@ -77,8 +78,8 @@ def waiting(book: Book) -> list[str]:
 
 def adjudicate(book: Book, who: Annotator | str, item_id: str, label: str | None, comment: str, key: str) -> Event:
     """See :meth:`hindcast.labelling.Project.adjudicate`."""
-    if label is not None and label not in book.settings.classes:
-        raise UnknownName("class", str(label), book.settings.classes)
+    if label is not None:
+        choice("class", label, book.settings.classes)
     check_comment(comment)
     with book.lock:
         judge, state = book.annotator(who), book.item(item_id)

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Collection, Sequence
 from dataclasses import replace
 from typing import get_args
 
-from hindcast.errors import ConfigError, UnknownName
-from hindcast.labelling.book import Book, check_key
+from hindcast.errors import ConfigError
+from hindcast.labelling.book import Book, check_key, check_many
 from hindcast.labelling.events import Event
 from hindcast.labelling.item_state import Judgement
 from hindcast.labelling.log import Draft
 from hindcast.labelling.tasks import Action, Annotator, Task
+from hindcast.parameters import choice, number, whole
 
 __all__ = ["answer", "check_comment", "history", "next_task", "reached", "undo"]
 
@@ -21,7 +21,7 @@ _LONGEST_COMMENT = 10_000
 
 def next_task(book: Book, annotator: Annotator | str, besides: Collection[str] = ()) -> Task | None:
     """See :meth:`hindcast.labelling.Project.next`."""
-    besides = frozenset(besides)
+    besides = frozenset(check_many(besides, "besides"))
     with book.lock:
         name, now, state = book.annotator(annotator).name, book.now_us, book.state
         item = book.desk.held(name, now, besides) or book.desk.pick(name, now, besides)
@@ -87,7 +87,7 @@ def undo(book: Book, annotator: Annotator | str, key: str | None, item_id: str |
             return None
         last = book.state.trail[name][-1]
         item = last.item
-        if item_id is not None and item != item_id:
+        if item_id is not None and item != book.item(item_id).item.id:
             return None
         body = {"position": last.position, "until": book.now_us + book.settings.lease_us, "guideline": book.version}
         book.log.append([Draft("undone", name, item, body, whole)])
@@ -97,9 +97,10 @@ def undo(book: Book, annotator: Annotator | str, key: str | None, item_id: str |
 
 def history(book: Book, annotator: Annotator | str, n: int) -> list[Judgement]:
     """See :meth:`hindcast.labelling.Project.history`."""
+    n = whole("n", n, least=0)
     with book.lock:
         name = book.annotator(annotator, active=False).name
-        return book.state.trail[name][-n:][::-1] if n > 0 else []
+        return book.state.trail[name][-n:][::-1] if n else []
 
 
 def reached(book: Book, annotator: Annotator | str) -> tuple[int, int]:
@@ -117,16 +118,13 @@ def check_comment(comment: str) -> str:
 
 
 def _check_said(label: str | None, action: Action, comment: str, seconds: float | None, classes: Sequence[str]) -> None:
-    if action not in get_args(Action):
-        raise ConfigError(f"action is one of {', '.join(get_args(Action))}, got {action!r}.")
-    if label is not None and label not in classes:
-        raise UnknownName("class", str(label), classes)
+    choice("action", action, get_args(Action))
+    if label is not None:
+        choice("class", label, classes)
     if action == "label" and label is None:
         raise ConfigError("an answer needs a label; without one it is a skip, or unsure.")
     if action == "skip" and label is not None:
         raise ConfigError(f"a skip has no label, got {label!r}.")
     check_comment(comment)
-    if seconds is not None and (
-        isinstance(seconds, bool) or not hasattr(seconds, "__float__") or not math.isfinite(seconds) or seconds < 0
-    ):
-        raise ConfigError(f"seconds is a duration of at least 0, or None, got {seconds!r}.")
+    if seconds is not None:
+        number("seconds", seconds, least=0)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
@@ -16,11 +16,12 @@ from hindcast.labelling.item_state import ItemState
 from hindcast.labelling.log import EventLog
 from hindcast.labelling.state import Settings, State
 from hindcast.labelling.tasks import Annotator, Item
+from hindcast.parameters import switch
 
 if TYPE_CHECKING:
     from hindcast.crowd.answers import Answers
 
-__all__ = ["Book", "check_key", "check_text"]
+__all__ = ["Book", "check_key", "check_many", "check_path", "check_text"]
 
 
 class Book:
@@ -65,9 +66,11 @@ class Book:
     def annotator(self, annotator: Annotator | str, *, active: bool = True) -> Annotator:
         """An annotator by name; ConfigError for a stranger, or somebody revoked."""
         name = annotator.name if isinstance(annotator, Annotator) else annotator
+        if not isinstance(name, str):
+            raise ConfigError(f"an annotator is given by name, got {name!r:.80} ({type(name).__name__}).")
         found = self.state.annotators.get(name)
         if found is None:
-            raise UnknownName("annotator", str(name), self.state.annotators, self.settings.name)
+            raise UnknownName("annotator", name, self.state.annotators, self.settings.name)
         if active and not found.active:
             raise ConfigError(f"annotator {name!r} was revoked. Add them again to let them in.")
         return found
@@ -114,6 +117,8 @@ class Book:
         """What annotators say now, one row per annotator and item; see :meth:`hindcast.labelling.Project.answers`."""
         from hindcast.crowd.answers import Answers
 
+        switch("surplus", surplus)
+        switch("gold", gold)
         with self.lock:
             rows = [
                 one
@@ -138,6 +143,20 @@ def check_key(name: str, key: str) -> str:
     if not isinstance(key, str) or not key or len(key) > 200:
         raise ConfigError(f"a key is text of 1 to 200 characters, got {key!r:.250}.")
     return f"by/{name}/{key}"
+
+
+def check_path(value: Path | str, what: str) -> Path:
+    """`value` as a whole path."""
+    if not isinstance(value, str | Path):
+        raise ConfigError(f"{what} is a path, got {value!r:.80} ({type(value).__name__}).")
+    return Path(value).expanduser().absolute()
+
+
+def check_many(values: Iterable[str], what: str) -> list[str]:
+    """`values` if they are several texts, not one."""
+    if isinstance(values, str | bytes) or not isinstance(values, Iterable) or getattr(values, "ndim", 1) != 1:
+        raise ConfigError(f"{what} is a list, such as ['c1', 'c2'], got {values!r:.80} ({type(values).__name__}).")
+    return [str(one) for one in values]
 
 
 def check_text(value: str, what: str) -> str:

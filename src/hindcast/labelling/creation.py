@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from secrets import token_hex
 from shutil import rmtree
@@ -16,6 +16,7 @@ from hindcast.labelling.guideline import keep_guideline
 from hindcast.labelling.log import Draft, EventLog
 from hindcast.labelling.state import Settings
 from hindcast.labelling.tasks import check_kind, check_name
+from hindcast.parameters import seed_of, whole
 from hindcast.values import Duration, duration_us
 
 __all__ = ["FORMAT", "check_format", "check_settings", "make_project"]
@@ -29,14 +30,13 @@ def check_settings(
     gold_every: int, seed: int,
 ) -> Settings:  # fmt: skip
     """Settings that make sense; ConfigError says which does not."""
-    for what, value, least in (("overlap", overlap, 1), ("gold_every", gold_every, 0), ("seed", seed, 0)):
-        if isinstance(value, bool) or not isinstance(value, int) or value < least:
-            raise ConfigError(f"{what} must be a whole number of at least {least}, got {value!r}.")
+    overlap, gold_every = whole("overlap", overlap, least=1), whole("gold_every", gold_every, least=0)
+    seed = seed_of(seed)
     lease_us = duration_us(lease, what="lease")
     if lease_us < 1:
         raise ConfigError(f"lease must be longer than nothing, got {lease!r}.")
-    if isinstance(classes, str):
-        raise ConfigError(f"classes is a list of names, such as ['ham', 'spam'], got the text {classes!r}.")
+    if isinstance(classes, str) or not isinstance(classes, Iterable):
+        raise ConfigError(f"classes is a list of names, such as ['ham', 'spam'], got {classes!r:.80}.")
     names = tuple(check_name(one, "a class") for one in classes)
     if len(names) < 2 or len(set(names)) < len(names):
         raise ConfigError(f"classes must be at least two different names, got {list(names)}.")

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from hindcast.errors import ConfigError
 from hindcast.labelling.book import Book
 from hindcast.labelling.item_state import ItemState
+from hindcast.parameters import choice, switch
 
 __all__ = ["Decision", "Labels", "labels", "settled", "voted"]
 
@@ -76,9 +76,9 @@ def labels(book: Book, method: str, *, unfinished: bool) -> Labels:
     """See :meth:`hindcast.labelling.Project.labels`."""
     from hindcast.crowd.truth import TRUTH_METHODS, infer_truth
 
-    chosen = method.removeprefix("adjudicated-else-")
-    if chosen not in TRUTH_METHODS:
-        raise ConfigError(f"method is one of {', '.join(TRUTH_METHODS)}, got {method!r}.")
+    switch("unfinished", unfinished)
+    chosen = method.removeprefix("adjudicated-else-") if isinstance(method, str) else method
+    choice("method", chosen, TRUTH_METHODS)
     with book.lock:
         state = book.state
         fixed = {item: settled(one) for item, one in state.items.items()}

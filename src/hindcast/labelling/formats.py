@@ -5,15 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from hindcast.errors import DataError, UnknownName
+from hindcast.errors import DataError
 from hindcast.journal import make_folder
-from hindcast.labelling.book import Book
+from hindcast.labelling.book import Book, check_path
 from hindcast.labelling.facts import write_facts
 from hindcast.labelling.imported import Imported, Said, take_in
 from hindcast.labelling.items import rows_of_file
 from hindcast.labelling.label_studio import read_label_studio, write_label_studio
 from hindcast.labelling.tabular import read_long, read_wide, write_long, write_wide
+from hindcast.labelling.tasks import check_name
 from hindcast.labelling.text_lines import read_doccano, read_prodigy, write_doccano, write_prodigy
+from hindcast.parameters import choice
 
 __all__ = ["FORMATS", "export", "import_"]
 
@@ -21,11 +23,12 @@ FORMATS = ("facts", "long", "wide", "label-studio", "doccano", "prodigy")
 """The formats of :meth:`hindcast.labelling.Project.export` and :meth:`~hindcast.labelling.Project.import_`."""
 
 
-def export(book: Book, path: Path, format: str, method: str) -> int:
+def export(book: Book, path: Path | str, format: str, method: str) -> int:
     """See :meth:`hindcast.labelling.Project.export`."""
-    _check(format)
+    choice("format", format, FORMATS)
+    path = check_path(path, "path")
     with book.lock:
-        make_folder(path.absolute().parent)
+        make_folder(path.parent)
         if format == "facts":
             return write_facts(book, path, method)
         if format == "doccano":
@@ -36,10 +39,17 @@ def export(book: Book, path: Path, format: str, method: str) -> int:
         return write(book, path)
 
 
-def import_(book: Book, path: Path, format: str, annotator: str | None) -> Imported:
+def import_(book: Book, path: Path | str, format: str, annotator: str | None) -> Imported:
     """See :meth:`hindcast.labelling.Project.import_`."""
-    _check(format)
-    if not path.is_file():
+    choice("format", format, FORMATS)
+    path = check_path(path, "path")
+    if annotator is not None:
+        check_name(annotator, "an annotator's name")
+    try:
+        there = path.is_file()
+    except (OSError, ValueError):
+        there = False
+    if not there:
         raise DataError("no such file", file=str(path))
     read: Callable[[Book, Path, str | None], Iterator[Said]] = {
         "facts": _read_facts, "long": read_long, "wide": read_wide, "label-studio": read_label_studio,
@@ -62,8 +72,3 @@ def _read_facts(book: Book, path: Path, annotator: str | None) -> Iterator[Said]
         comment = "" if decided else f"imported: {cells.get('how', 'label')}, probability {cells.get('probability')}"
         who = str(cells["annotators"]) if decided else annotator or "imported"
         yield Said(row, item, None, who, str(cells["label"]), "decided", comment)
-
-
-def _check(format: str) -> None:
-    if format not in FORMATS:
-        raise UnknownName("format", str(format), FORMATS)

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Any
 
-from hindcast.errors import ConfigError, DataError
-from hindcast.labelling.book import Book, check_text
+from hindcast.errors import DataError
+from hindcast.labelling.book import Book, check_many, check_text
 from hindcast.labelling.items import items_of
 from hindcast.labelling.log import Draft
 from hindcast.labelling.media import keep_image
 from hindcast.labelling.tasks import Item, check_item
+from hindcast.parameters import number, whole
 from hindcast.values import digest
 
 __all__ = ["Added", "Refused", "add_items", "drafted", "enqueue"]
@@ -39,7 +39,7 @@ class Added:
 def add_items(book: Book, items: Iterable[Item] | Any, reason: str, priority: float) -> Added:
     """See :meth:`hindcast.labelling.Project.add_items`."""
     check_text(reason, "reason")
-    value = _priority(priority)
+    value = number("priority", priority)
     known, refused = 0, list[Refused]()
     with book.lock:
         drafts: dict[str, Draft] = {}
@@ -95,12 +95,13 @@ def drafted(
 def enqueue(book: Book, ids: Iterable[str], reason: str, priority: float, answers: int | None) -> int:
     """See :meth:`hindcast.labelling.Project.enqueue`."""
     check_text(reason, "reason")
-    value = _priority(priority)
-    if answers is not None and (isinstance(answers, bool) or not isinstance(answers, int) or answers < 1):
-        raise ConfigError(f"answers must be a whole number of at least 1, got {answers!r}.")
+    value = number("priority", priority)
+    if answers is not None:
+        answers = whole("answers", answers, least=1)
+    asked = check_many(ids, "ids")
     with book.lock:
         changed = []
-        for item in dict.fromkeys(str(one) for one in ids):
+        for item in dict.fromkeys(asked):
             state = book.item(item)
             before = state.suspects if state.done else state.reasons[-1:]
             if state.priority != value or reason not in before or (answers or 0) > state.need:
@@ -110,9 +111,3 @@ def enqueue(book: Book, ids: Iterable[str], reason: str, priority: float, answer
             book.log.append([Draft("enqueued", body=body)])
             book.touch(changed)
     return len(changed)
-
-
-def _priority(value: float) -> float:
-    if isinstance(value, bool) or not hasattr(value, "__float__") or not math.isfinite(value):
-        raise ConfigError(f"priority must be a finite number, got {value!r}.")
-    return float(value)

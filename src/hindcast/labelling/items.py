@@ -11,7 +11,7 @@ from typing import Any
 from hindcast.columns import Frame
 from hindcast.errors import ConfigError, DataError
 from hindcast.labelling.media import place_of
-from hindcast.labelling.tasks import Item, ItemKind
+from hindcast.labelling.tasks import Item, ItemKind, check_kind
 
 __all__ = ["items_of", "rows_of_file"]
 
@@ -37,6 +37,7 @@ def items_of(items: Iterable[Item] | Any, kind: ItemKind) -> Iterator[tuple[Item
     >>> [item for item, error in items_of([{"id": 7, "text": "Great song", "video": "Eminem"}], "text")]
     [Item(id=7, content='Great song', meta={'video': 'Eminem'}, gold=None)]
     """
+    check_kind(kind)
     base: Path | None = None
     rows: Iterable[Any]
     if isinstance(items, str | Path):
@@ -116,5 +117,7 @@ def _item(row: Any, kind: ItemKind, base: Path | None) -> Item:
     content: Any = rest if held is None or not (kind != "row" or isinstance(rest[held], Mapping)) else rest.pop(held)
     if kind == "image" and base is not None:
         content = place_of(content, base)
-    meta = row.get("meta") or ({} if content is rest else rest)
+    meta = row.get("meta")
+    if meta is None or (isinstance(meta, Mapping) and not meta):
+        meta = {} if content is rest else rest
     return Item(row[named], content, meta, row.get("gold"))

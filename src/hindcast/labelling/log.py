@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from hindcast.clock import Clock, SystemClock
-from hindcast.errors import StateError
+from hindcast.errors import ConfigError, StateError
 from hindcast.journal import Entry, Journal, Lock, Reader
 from hindcast.labelling.events import Event, decode_event, encode_event
 from hindcast.labelling.state import State
@@ -56,6 +56,8 @@ class EventLog:
     """
 
     def __init__(self, folder: Path, *, clock: Clock | None = None, writing: bool = True, sync: bool = True) -> None:
+        if clock is not None and not hasattr(clock, "stamp_us"):
+            raise ConfigError(f"clock is a Clock, such as ReplayClock(), got {clock!r:.80}.")
         self.folder = folder
         self.state = State()
         self._journal: Journal | None = None

@@ -14,12 +14,12 @@ from hindcast.clock import Clock
 from hindcast.errors import ConfigError
 from hindcast.labelling import adjudication, answering, decisions, facts, formats, intake, lineage, progress, report
 from hindcast.labelling import timeline as timelines
-from hindcast.labelling.book import Book
+from hindcast.labelling.book import Book, check_path
 from hindcast.labelling.creation import check_format, check_settings, make_project
 from hindcast.labelling.guideline import Guideline, keep_guideline, read_guideline
 from hindcast.labelling.log import Draft, EventLog
 from hindcast.labelling.tasks import Action, Annotator, Item, ItemKind, Role, Task, check_name
-from hindcast.parameters import choice, switch
+from hindcast.parameters import choice, switch, whole
 from hindcast.values import Duration
 
 if TYPE_CHECKING:
@@ -119,7 +119,7 @@ class Project:
         clock : Clock, optional
             By default the machine's.
         """
-        place = Path(folder).expanduser().absolute()
+        place = check_path(folder, "folder")
         settings = check_settings(name, classes, kind, question, instructions, overlap, lease, gold_every, seed)
         make_project(place, settings, guideline, clock)
         return Project.open(place, clock=clock)
@@ -141,7 +141,8 @@ class Project:
         StateError
             When there is none, it is of a newer format, damaged, or written by another process.
         """
-        place = Path(folder).expanduser().absolute()
+        place = check_path(folder, "folder")
+        switch("writing", writing)
         check_format(place)
         return Project(Book(place, EventLog(place, clock=clock, writing=writing)))
 
@@ -291,11 +292,12 @@ class Project:
         with self._book.lock:
             return tuple(self._book.state.annotators.values())
 
-    def revoke(self, name: str) -> None:
+    def revoke(self, name: Annotator | str) -> None:
         """Make somebody's token dead. Their answers stay; what was kept for them is free."""
         with self._book.lock:
-            if self._book.annotator(name, active=False).active:
-                self._book.log.append([Draft("revoked", who=name)])
+            found = self._book.annotator(name, active=False)
+            if found.active:
+                self._book.log.append([Draft("revoked", who=found.name)])
 
     # ---- the guideline ----------------------------------------------------------------------------------
 
@@ -310,9 +312,8 @@ class Project:
     def guideline(self, version: int | None = None) -> Guideline:
         """A version of the guideline, by default the current one."""
         with self._book.lock:
-            number = self._book.version if version is None else version
-            if not 1 <= number <= self._book.version:
-                raise ConfigError(f"the guideline has versions 1 to {self._book.version}, got {version!r}.")
+            last = self._book.version
+            number = last if version is None else whole("the guideline's version", version, least=1, most=last)
             name, since = self._book.state.guidelines[number - 1]
         return Guideline(number, name, read_guideline(self.folder / "guidelines", name), since)
 
@@ -488,7 +489,7 @@ class Project:
         method : str
             How labels are made of answers, for ``facts`` and ``doccano``; see :meth:`labels`.
         """
-        return formats.export(self._book, Path(path), format, method)
+        return formats.export(self._book, path, format, method)
 
     def import_(self, path: Path | str, format: str, *, annotator: str | None = None) -> Imported:
         """Take in items, answers and decisions from a file of :meth:`export`'s formats; the same file again is nothing.
@@ -506,7 +507,7 @@ class Project:
         DataError
             For the first row that does not fit, by file, row and field. Then nothing was imported.
         """
-        return formats.import_(self._book, Path(path), format, annotator)
+        return formats.import_(self._book, path, format, annotator)
 
 
 def _hash(token: str) -> str:

@@ -7,10 +7,12 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from numbers import Integral
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, Literal, cast, get_args
 
 from hindcast.errors import ConfigError, DataError
+from hindcast.parameters import choice
 
 __all__ = [
     "Action", "Annotator", "Item", "ItemKind", "Role", "Task",
@@ -126,17 +128,15 @@ def check_item(item: Item, kind: ItemKind, classes: Sequence[str]) -> Item:
         Naming the field (`id`, `content`, `meta` or `gold`) that does not fit.
     """
     identity = item.id
-    if isinstance(identity, int) and not isinstance(identity, bool):
-        identity = str(identity)
-    elif hasattr(identity, "__index__") and not isinstance(identity, bool):
-        identity = str(identity.__index__())
+    if isinstance(identity, Integral) and not isinstance(identity, bool):
+        identity = str(int(identity))
     if not isinstance(identity, str) or not identity.strip() or len(identity) > _LONGEST_ID:
         raise DataError(f"an item's id is text of 1 to {_LONGEST_ID} characters", column="id", value=_short(item.id))
     content = item.content if kind == "image" else check_content(item.content, kind)
     if not isinstance(item.meta, Mapping):
         raise DataError("meta is a mapping of names to plain values", column="meta", value=_short(item.meta))
     meta = _plain(item.meta, "meta")
-    if item.gold is not None and item.gold not in classes:
+    if item.gold is not None and (not isinstance(item.gold, str) or item.gold not in classes):
         raise DataError(f"the known answer is none of {', '.join(classes)}", column="gold", value=_short(item.gold))
     for column, value in (("id", identity), ("content", content if kind != "image" else "")):
         try:
@@ -163,10 +163,7 @@ def check_content(content: Any, kind: ItemKind) -> Any:
 
 def check_kind(kind: object) -> ItemKind:
     """`kind` if items can be of it."""
-    for known in get_args(ItemKind):
-        if kind == known:
-            return known  # type: ignore[no-any-return]
-    raise ConfigError(f"items are of kind {', '.join(get_args(ItemKind))}, got {kind!r}.")
+    return cast(ItemKind, choice("kind", kind, get_args(ItemKind)))
 
 
 def _plain(value: Any, column: str) -> Any:

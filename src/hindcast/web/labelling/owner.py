@@ -25,6 +25,7 @@ import msgspec
 
 from hindcast import errors
 from hindcast.errors import ConfigError, HindcastError, StateError
+from hindcast.labelling.book import check_path
 from hindcast.labelling.log import Taken
 from hindcast.labelling.operations import Operation
 from hindcast.labelling.project import Project
@@ -85,7 +86,7 @@ def perform(folder: Path | str, operation: Operation) -> Any:
     ...     perform(Path(home) / "spam", AddItems(items=[{"id": "c1", "text": "Great song"}]))
     Added(added=1, known=0, refused=())
     """
-    place = Path(folder).expanduser().absolute()
+    place = check_path(folder, "folder")
     for attempt in range(TRIES):
         if attempt:
             time.sleep(PAUSE_S)
