@@ -7,12 +7,11 @@ same requests: features to the bit, probabilities to 1e-6.
 
 import json
 import os
+import re
 import signal
-import socket
 import subprocess
 import sys
-import time
-import urllib.request
+from http.client import HTTPConnection
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -78,45 +77,40 @@ def week(tmp_path_factory):
 
 
 class Server:
-    """`hindcast serve` as a user starts it, on a replay clock."""
+    """`hindcast serve` as a user starts it, on a replay clock, and one connection to it that stays open."""
 
     def __init__(self, folder: Path, since_us: int) -> None:
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port = probe.getsockname()[1]
         command = [sys.executable, "-c", SERVE, "serve", str(folder / "system.py"), "--home", str(folder / "home")]
-        command += ["--port", str(self.port), "--clock-from", iso(since_us)]
+        command += ["--port", "0", "--clock-from", iso(since_us)]
         self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-        for _ in range(600):
-            try:
-                if self.get("/health/ready").get("ready"):
-                    return
-            except OSError:
-                pass
-            if self.process.poll() is not None:
-                break
-            time.sleep(0.1)
-        self.process.kill()
-        raise AssertionError(f"the server did not become ready: {self.process.communicate()[0]}")
+        said = ""
+        while not (found := re.search(r"http://127\.0\.0\.1:(\d+)", said)):
+            line = self.process.stdout.readline()
+            assert line, f"the server did not start: {said}"
+            said += line
+        self.connection = HTTPConnection("127.0.0.1", int(found[1]), timeout=240)
+        assert self.ask("GET", "/health/ready")["ready"]
 
-    def get(self, path: str) -> dict:
-        with urllib.request.urlopen(f"http://127.0.0.1:{self.port}{path}", timeout=60) as answer:
-            return json.load(answer)
+    def ask(self, method: str, path: str, body: dict | None = None) -> dict:
+        data = None if body is None else json.dumps(body).encode()
+        self.connection.request(method, path, data, {"Content-Type": "application/json"})
+        with self.connection.getresponse() as answer:
+            told = answer.read()
+        assert answer.status == 200, told
+        return json.loads(told)
 
     def post(self, path: str, body: dict) -> dict:
-        request = urllib.request.Request(
-            f"http://127.0.0.1:{self.port}{path}", json.dumps(body).encode(), {"Content-Type": "application/json"}
-        )
-        with urllib.request.urlopen(request, timeout=60) as answer:
-            return json.load(answer)
+        return self.ask("POST", path, body)
 
     def kill(self) -> None:
+        self.connection.close()
         self.process.send_signal(signal.SIGKILL)
         self.process.communicate()
 
     def stop(self) -> str:
+        self.connection.close()
         self.process.send_signal(signal.SIGTERM)
-        return self.process.communicate(timeout=120)[0]
+        return self.process.communicate(timeout=240)[0]
 
 
 SERVE = f"""
@@ -127,12 +121,12 @@ main()
 """
 
 
-def row_of(frame, row: int) -> dict:
-    values = {}
-    for name, column in frame.items():
-        value = column.item(row)
-        values[name] = iso(value) if column.kind == "time" and value is not None else value
-    return values
+def rows_of(frame) -> list[dict]:
+    rows = frame.rows()
+    for name in [name for name, column in frame.items() if column.kind == "time"]:
+        for row in rows:
+            row[name] = None if row[name] is None else iso(row[name])
+    return rows
 
 
 def test_a_week_live_equals_the_training_set(week):
@@ -143,7 +137,8 @@ def test_a_week_live_equals_the_training_set(week):
     events += [(int(k), 1, name, i) for name, facts in pushes.items() for i, k in enumerate(facts.known)]
     events.sort()
     middle = len(events) // 2
-    asked = history.spine.frame.select([*dict.fromkeys([*plan.request_columns, *on])])
+    asked = rows_of(history.spine.frame.select([*dict.fromkeys([*plan.request_columns, *on])]).take(rows))
+    sent = {name: rows_of(facts.frame) for name, facts in pushes.items()}
     server = Server(folder, START)
     answers: dict[int, dict] = {}
     try:
@@ -157,12 +152,15 @@ def test_a_week_live_equals_the_training_set(week):
             if waiting and (kind == 0 or at + 1 in (middle, len(events))):  # what became known since the last request
                 arrival = moment if kind == 1 else events[at - 1][0]
                 for table, indices in waiting.items():
-                    body = [row_of(pushes[table].frame, i) for i in indices]
-                    push = {"rows": body, "key": f"{table}-{indices[0]}", "arrival": iso(arrival)}
+                    push = {
+                        "rows": [sent[table][i] for i in indices],
+                        "key": f"{table}-{indices[0]}",
+                        "arrival": iso(arrival),
+                    }
                     assert server.post(f"/v1/facts/{table}", push)["accepted"] == len(indices)
                 waiting.clear()
             if kind == 0:
-                request = {**row_of(asked, index), "as_of": iso(moment), "request_id": str(index)}
+                request = {**asked[index - rows.start], "as_of": iso(moment), "request_id": str(index)}
                 [answers[index]] = server.post("/v1/predict", {"requests": [request], "features": True})["predictions"]
         said = server.stop()
     finally:
@@ -176,8 +174,9 @@ def test_a_week_live_equals_the_training_set(week):
     registry = assembly.standing_registry()
     model = load_model(registry.folder("v1"), functions=assembly.functions())
     expected = model.predict(history.inputs.take(rows))
+    truth = history.features.select(plan.names).take(rows).rows()
     for index, answer in answers.items():
-        served, truth = answer["features"], {n: history.features[n].item(index) for n in plan.names}
-        assert {n: served[n] for n in plan.names} == truth, f"request {index}"
+        served = {name: answer["features"][name] for name in plan.names}
+        assert served == truth[index - rows.start], f"request {index}"
         assert abs(answer["probability"] - expected[index - rows.start]) <= 1e-6
     assert os.path.exists(assembly.home.ledger_url.removeprefix("sqlite:///"))

@@ -2,8 +2,8 @@
 
 import json
 import os
+import re
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -51,9 +51,9 @@ def orders(days: float = 12.0, n: int = 6_000) -> str:
     return "\n".join(lines) + "\n"
 
 
-def ask(port: int, path: str, body: dict | None = None) -> dict:
+def ask(address: str, path: str, body: dict | None = None) -> dict:
     data = None if body is None else json.dumps(body).encode()
-    request = urllib.request.Request(f"http://127.0.0.1:{port}{path}", data, {"Content-Type": "application/json"})
+    request = urllib.request.Request(address + path, data, {"Content-Type": "application/json"})
     with urllib.request.urlopen(request, timeout=120) as answer:
         return json.load(answer)
 
@@ -73,31 +73,34 @@ def wait(what, seconds: float = 120.0):
 def test_up_serves_retrains_and_swaps_the_champion(tmp_path):
     (tmp_path / "system.py").write_text(SYSTEM, encoding="utf-8")
     (tmp_path / "orders.csv").write_text(orders(), encoding="utf-8")
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
     environment = {**os.environ, "HINDCAST_HOME": str(tmp_path / "home")}
     hindcast = [sys.executable, "-m", "hindcast.cli"]
     subprocess.run([*hindcast, "run", str(tmp_path / "system.py")], env=environment, check=True, capture_output=True)
     up = subprocess.Popen(
-        [*hindcast, "up", str(tmp_path / "system.py"), "--port", str(port)],
+        [*hindcast, "up", str(tmp_path / "system.py"), "--port", "0"],
         env=environment,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
     )
     try:
-        wait(lambda: ask(port, "/health/ready")["ready"])
+        said = ""
+        while not (found := re.search(r"http://\S+", said)):
+            line = up.stdout.readline()
+            assert line, f"the server did not start: {said}"
+            said += line
+        address = found[0]
+        wait(lambda: ask(address, "/health/ready")["ready"])
         placed = datetime.now(UTC) - timedelta(minutes=1)
         fact = {"id": "new", "shop": "a", "size": 2.0, "placed": f"{placed:%Y-%m-%dT%H:%M:%SZ}"}
-        assert ask(port, "/v1/facts/orders", {"rows": [fact]})["accepted"] == 1
+        assert ask(address, "/v1/facts/orders", {"rows": [fact]})["accepted"] == 1
         request = {"id": "new", "shop": "a", "size": 2.0}
-        [answer] = ask(port, "/v1/predict", {"requests": [request], "features": True})["predictions"]
-        served = {ask(port, "/v1/model")["champion"], answer["version"]}
+        [answer] = ask(address, "/v1/predict", {"requests": [request], "features": True})["predictions"]
+        served = {ask(address, "/v1/model")["champion"], answer["version"]}
         assert 0.5 < answer["probability"] < 1
         assert answer["features"]["ends_late_count_1d_by_shop"] > 0
-        newer = wait(lambda: (found := ask(port, "/v1/model")["champion"]) not in served and found)
-        [again] = ask(port, "/v1/predict", {"requests": [request]})["predictions"]
+        newer = wait(lambda: (found := ask(address, "/v1/model")["champion"]) not in served and found)
+        [again] = ask(address, "/v1/predict", {"requests": [request]})["predictions"]
         assert again["version"] not in served
     finally:
         up.send_signal(signal.SIGTERM)
