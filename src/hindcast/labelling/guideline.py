@@ -4,12 +4,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from hindcast.errors import ConfigError, StateError
 from hindcast.journal import make_folder, replace_file
+from hindcast.labelling.log import Draft
+from hindcast.parameters import whole
 from hindcast.values import digest
 
-__all__ = ["Guideline", "keep_guideline", "read_guideline"]
+if TYPE_CHECKING:
+    from hindcast.labelling.book import Book
+
+__all__ = ["Guideline", "guideline_of", "keep_guideline", "read_guideline", "set_guideline"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +38,24 @@ class Guideline:
     digest: str
     text: str
     since_us: int
+
+
+def set_guideline(book: Book, markdown: str) -> int:
+    """See :meth:`hindcast.labelling.Project.set_guideline`."""
+    with book.lock:
+        name = keep_guideline(book.folder / "guidelines", markdown)
+        if name != book.state.guidelines[-1][0]:
+            book.log.append([Draft("guideline", body={"digest": name})])
+        return book.version
+
+
+def guideline_of(book: Book, version: int | None) -> Guideline:
+    """See :meth:`hindcast.labelling.Project.guideline`."""
+    with book.lock:
+        last = book.version
+        number = last if version is None else whole("the guideline's version", version, least=1, most=last)
+        name, since = book.state.guidelines[number - 1]
+    return Guideline(number, name, read_guideline(book.folder / "guidelines", name), since)
 
 
 def keep_guideline(folder: Path, text: str) -> str:

@@ -2,24 +2,31 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from hashlib import sha256
 from pathlib import Path
-from secrets import token_urlsafe
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, get_args
+from typing import TYPE_CHECKING, Any
 
 from hindcast.clock import Clock
-from hindcast.errors import ConfigError
-from hindcast.labelling import adjudication, answering, decisions, facts, formats, intake, lineage, progress, report
+from hindcast.labelling import (
+    adjudication,
+    answering,
+    decisions,
+    facts,
+    formats,
+    intake,
+    lineage,
+    people,
+    progress,
+    report,
+)
+from hindcast.labelling import guideline as guidelines
 from hindcast.labelling import timeline as timelines
 from hindcast.labelling.book import Book, check_path
 from hindcast.labelling.creation import check_format, check_settings, make_project
-from hindcast.labelling.guideline import Guideline, keep_guideline, read_guideline
-from hindcast.labelling.log import Draft, EventLog
-from hindcast.labelling.tasks import Action, Annotator, Item, ItemKind, Role, Task, check_name
-from hindcast.parameters import choice, switch, whole
+from hindcast.labelling.log import EventLog
+from hindcast.labelling.tasks import Action, Annotator, Item, ItemKind, Role, Task
+from hindcast.parameters import switch
 from hindcast.values import Duration
 
 if TYPE_CHECKING:
@@ -27,6 +34,7 @@ if TYPE_CHECKING:
     from hindcast.labelling.adjudication import Dispute
     from hindcast.labelling.decisions import Decision, Labels
     from hindcast.labelling.events import Event
+    from hindcast.labelling.guideline import Guideline
     from hindcast.labelling.imported import Imported
     from hindcast.labelling.intake import Added
     from hindcast.labelling.item_state import Judgement
@@ -262,30 +270,11 @@ class Project:
         one is dead. A `token` of the caller's own making, with at least 128 bits of chance in it, makes this count
         once: the same again changes nothing.
         """
-        check_name(name, "an annotator's name")
-        choice("role", role, get_args(Role))
-        switch("renew", renew)
-        if token is None:
-            token = token_urlsafe(24)
-        elif not isinstance(token, str) or not re.fullmatch(r"[\w-]{22,200}", token, re.ASCII):
-            raise ConfigError("a token is 22 to 200 letters, digits, - and _; secrets.token_urlsafe() makes one.")
-        with self._book.lock:
-            there = self._book.state.annotators.get(name)
-            whose = self._book.state.tokens.get(_hash(token))
-            if whose is not None and whose != name:
-                raise ConfigError("this token is somebody else's. Make another one.")
-            if there is not None and whose == name and there.role == role:
-                return token
-            if there is not None and there.active and not there.imported and not renew:
-                raise ConfigError(f"annotator {name!r} is there already. For a new token, pass renew=True.")
-            self._book.log.append([Draft("annotator", who=name, body={"role": role, "token": _hash(token)})])
-        return token
+        return people.add_annotator(self._book, name, role, renew, token)
 
     def annotator_of(self, token: str) -> Annotator | None:
         """Whose token that is; None for nobody's."""
-        with self._book.lock:
-            name = self._book.state.tokens.get(_hash(token))
-            return None if name is None else self._book.state.annotators[name]
+        return people.annotator_of(self._book, token)
 
     def annotators(self) -> tuple[Annotator, ...]:
         """Everybody who ever was let in or imported, in that order."""
@@ -294,28 +283,17 @@ class Project:
 
     def revoke(self, name: Annotator | str) -> None:
         """Make somebody's token dead. Their answers stay; what was kept for them is free."""
-        with self._book.lock:
-            found = self._book.annotator(name, active=False)
-            if found.active:
-                self._book.log.append([Draft("revoked", who=found.name)])
+        people.revoke(self._book, name)
 
     # ---- the guideline ----------------------------------------------------------------------------------
 
     def set_guideline(self, markdown: str) -> int:
         """Make this the guideline from now on; its version. Answers given before keep theirs."""
-        with self._book.lock:
-            name = keep_guideline(self.folder / "guidelines", markdown)
-            if name != self._book.state.guidelines[-1][0]:
-                self._book.log.append([Draft("guideline", body={"digest": name})])
-            return self._book.version
+        return guidelines.set_guideline(self._book, markdown)
 
     def guideline(self, version: int | None = None) -> Guideline:
         """A version of the guideline, by default the current one."""
-        with self._book.lock:
-            last = self._book.version
-            number = last if version is None else whole("the guideline's version", version, least=1, most=last)
-            name, since = self._book.state.guidelines[number - 1]
-        return Guideline(number, name, read_guideline(self.folder / "guidelines", name), since)
+        return guidelines.guideline_of(self._book, version)
 
     # ---- labelling --------------------------------------------------------------------------------------
 
@@ -508,7 +486,3 @@ class Project:
             For the first row that does not fit, by file, row and field. Then nothing was imported.
         """
         return formats.import_(self._book, path, format, annotator)
-
-
-def _hash(token: str) -> str:
-    return sha256(str(token).encode(errors="replace")).hexdigest()
