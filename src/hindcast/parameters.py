@@ -8,13 +8,16 @@ microsecond each.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from contextlib import suppress
 from numbers import Integral, Real
+from os import PathLike
+from pathlib import Path
 from typing import Any
 
 from hindcast.errors import ConfigError, UnknownName
 
-__all__ = ["choice", "number", "level_of", "seed_of", "share", "switch", "whole"]
+__all__ = ["choice", "number", "level_of", "progress_of", "path_of", "seed_of", "share", "switch", "whole"]
 
 
 def whole(name: str, value: Any, *, least: int | None = None, most: int | None = None) -> int:
@@ -187,6 +190,43 @@ def choice(name: str, value: Any, known: Iterable[str], *, where: str = "") -> s
     if value not in words:
         raise UnknownName(name, value, words, where=where)
     return str(value)
+
+
+def path_of(name: str, value: Any) -> Path:
+    """A path of a file or folder, there or not.
+
+    Examples
+    --------
+    >>> path_of("folder", "models/v1").name
+    'v1'
+    >>> path_of("folder", 3)
+    Traceback (most recent call last):
+        ...
+    hindcast.errors.ConfigError: folder must be a path, got 3 (int).
+    """
+    if isinstance(value, str | PathLike) and "\0" not in str(value):
+        with suppress(TypeError):  # a path of bytes
+            return Path(value)
+    raise _refused(name, "a path", value)
+
+
+def progress_of(value: Any) -> Callable[[int, int], None]:
+    """What is told how far the work is: a function of (done, all), or None, which gives one that does nothing.
+
+    Examples
+    --------
+    >>> progress_of(None)(1, 10)
+    >>> progress_of("bar")
+    Traceback (most recent call last):
+        ...
+    hindcast.errors.ConfigError: progress must be a function of (done, all) or None, got 'bar' (str).
+    """
+    if value is None:
+        return lambda done, all_: None
+    if callable(value):
+        told: Callable[[int, int], None] = value
+        return told
+    raise _refused("progress", "a function of (done, all) or None", value)
 
 
 def _is_switch(value: Any) -> bool:

@@ -201,7 +201,7 @@ def test_the_interval_of_splits_counts_their_overlap():
 def test_wrong_questions_are_refused():
     X, y = world(300)
     line = LogisticRegression()
-    with pytest.raises(ConfigError, match="2 seeds"):
+    with pytest.raises(ConfigError, match="seeds must be a whole number of at least 2"):
         b.compare_balancing(X, y, line, seeds=1)
     with pytest.raises(ConfigError, match="share"):
         b.compare_balancing(X, y, line, share=1.0)

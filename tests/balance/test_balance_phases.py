@@ -147,7 +147,7 @@ def test_what_dynamic_sampling_refuses():
         b.Gradual(LogisticRegression())
     with pytest.raises(ConfigError, match="at least 1"):
         b.Gradual(SGDClassifier(loss="log_loss"), epochs=0)
-    with pytest.raises(ConfigError, match="1 tree"):
+    with pytest.raises(ConfigError, match="trees must be a whole number of at least 1"):
         b.Boosting(trees=0)
 
 
@@ -166,7 +166,7 @@ def test_metacost_labels_are_those_of_least_expected_cost():
     cheap = LogisticRegression().fit(x[:, None], told).predict(x[:, None])
     assert expected_cost(y, cheap, costs) < 0.8 * expected_cost(y, plain, costs)
     assert np.array_equal(told, b.metacost(x[:, None], y, LogisticRegression(), costs, bags=5))
-    with pytest.raises(ConfigError, match="1 bag"):
+    with pytest.raises(ConfigError, match="bags must be a whole number of at least 1"):
         b.metacost(x[:, None], y, LogisticRegression(), costs, bags=0)
     with pytest.raises(ConfigError, match="classes"):
         b.metacost(x[:, None], y, LogisticRegression(), Costs(1 - np.eye(3), ["no", "yes", "so"]))

@@ -218,13 +218,24 @@ def test_only_groups_of_rows_that_hold_the_sample_are_read(tmp_path, monkeypatch
     path = tmp_path / "rows.parquet"
     pq.write_table(pa.table({"id": np.arange(50_000)}), path, row_group_size=1_000)
     read = []
-    real = pq.ParquetFile.iter_batches
-    monkeypatch.setattr(
-        pq.ParquetFile, "iter_batches", lambda file, **k: read.extend(k["row_groups"]) or real(file, **k)
-    )
-    kept = reservoir(path, 5, seed=4)
-    assert sorted(read) == sorted({place // 1_000 for place in kept.sample().places.tolist()})
-    assert kept.rows()["id"].to_pylist() == kept.sample().places.tolist()
+    whole, parts = pq.ParquetFile.read_row_group, pq.ParquetFile.iter_batches
+
+    def watched_whole(file, at, **more):
+        read.append(at)
+        return whole(file, at, **more)
+
+    def watched_parts(file, **asked):
+        read.extend(asked["row_groups"])
+        return parts(file, **asked)
+
+    monkeypatch.setattr(pq.ParquetFile, "read_row_group", watched_whole)
+    monkeypatch.setattr(pq.ParquetFile, "iter_batches", watched_parts)
+    for small in (1 << 20, 0):
+        monkeypatch.setattr("hindcast.sampling.source._SMALL", small)
+        read.clear()
+        kept = reservoir(path, 5, seed=4)
+        assert sorted(read) == sorted({place // 1_000 for place in kept.sample().places.tolist()})
+        assert kept.rows()["id"].to_pylist() == kept.sample().places.tolist()
 
 
 def test_skipped_rows_cost_no_luck():

@@ -13,7 +13,7 @@ from hindcast.balance.random import checked_ratio
 from hindcast.balance.resampling import Drawn, Made, Resampling
 from hindcast.balance.space import Space
 from hindcast.balance.synthetic import checked_count, with_made
-from hindcast.errors import ConfigError, UnknownName
+from hindcast.parameters import choice
 from hindcast.values import Ints
 
 __all__ = [
@@ -37,8 +37,7 @@ def _cleanable(counts: Ints, of: str) -> list[int]:
 
 
 def _checked_of(what: str, of: str) -> None:
-    if of not in ("common", "all"):
-        raise UnknownName("part to clean", of, ["common", "all"], where=what)
+    choice("part to clean", of, ["common", "all"], where=what)
 
 
 @dataclass(frozen=True)
@@ -111,8 +110,7 @@ class EditedNearestNeighbours(Resampling):
     def __post_init__(self) -> None:
         checked_count(self.label, k=self.k)
         _checked_of(self.label, self.of)
-        if self.agree not in ("all", "mode"):
-            raise ConfigError(f"edited_nearest_neighbours asks 'all' neighbours or their 'mode', got {self.agree!r}.")
+        choice("agree", self.agree, ["all", "mode"], where=self.label)
 
     def draw(self, X: Any, codes: Ints, counts: Ints, seed: int) -> Drawn:
         places = cleaned_places(Space.of(X), codes, _cleanable(counts, self.of), "edited", k=self.k, agree=self.agree)

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from hindcast.balance.arrays import row_count, taken
-from hindcast.balance.classes import coded
+from hindcast.balance.classes import coded, listed
 from hindcast.balance.fitting import fitted
 from hindcast.balance.prior import correct_prior
 from hindcast.balance.random import oversample, undersample
@@ -26,6 +26,9 @@ from hindcast.errors import ConfigError, DataError
 from hindcast.metrics.costs import Costs
 from hindcast.metrics.thresholds import best_threshold
 from hindcast.metrics.value import Goal
+from hindcast.parameters import level_of, progress_of, whole
+from hindcast.parameters import share as share_of
+from hindcast.sampling.blocks import array_of
 from hindcast.trainset.split import split_last
 from hindcast.values import Duration, Floats, Ints, duration_us
 
@@ -101,10 +104,11 @@ def compare_balancing(
     >>> [method.name for method in report.methods], report["under"].gain["log_loss"].low > 0
     (['untouched', 'under'], True)
     """
-    if seeds < 2:
-        raise ConfigError(f"compare_balancing needs 2 seeds at least to know the noise, got {seeds}.")
-    if not 0 < share < 1:
-        raise ConfigError(f"the share of rows that judge lies between 0 and 1, got {share!r}.")
+    seeds = whole("compare_balancing: seeds", seeds, least=2, most=10_000)  # one would not know the noise
+    share = share_of("compare_balancing: share", share, one=False)
+    level, told = level_of("level", level), progress_of(progress)
+    if not isinstance(threshold_by, str | Goal | Costs):
+        raise ConfigError(f"threshold_by is a metric's name, a Goal or Costs, got {threshold_by!r:.60}.")
     label, one = _binary(y, positive)
     n = row_count(X)
     if len(label) != n:
@@ -116,6 +120,8 @@ def compare_balancing(
             "class_weights": class_weights(),
             "smote": smote(),
         }
+    if not isinstance(methods, Mapping):
+        raise ConfigError(f"methods are steps by name, such as {{'under': undersample()}}, got {methods!r:.60}.")
     if UNTOUCHED in methods:
         raise ConfigError(f"{UNTOUCHED!r} is the name of the data as they are, which always stand beside.")
     steps = {UNTOUCHED: (), **{name: _steps(name, found) for name, found in methods.items()}}
@@ -124,8 +130,7 @@ def compare_balancing(
     for seed, part in enumerate(parts):
         for name, chain in steps.items():
             found[name].append(_answered(X, label, part, chain, learner, threshold_by, seed))
-            if progress is not None:
-                progress(sum(map(len, found.values())), len(parts) * len(steps))
+            told(sum(map(len, found.values())), len(parts) * len(steps))
     groups = _groups(blocks, at, n)
     rows = []
     for name, answers in found.items():
@@ -159,7 +164,7 @@ def _binary(y: Any, positive: Any) -> tuple[Ints, Any]:
                 "as 0."
             )
         positive = classes[int(np.bincount(codes).argmin())] if np.ptp(np.bincount(codes)) else classes[1]
-    if positive not in classes:
+    if np.ndim(positive) or positive not in classes:
         raise ConfigError(f"no label is {positive!r}; there are {', '.join(map(repr, classes[:20]))}.")
     return (codes == classes.index(positive)).astype(np.int64), positive
 
@@ -178,9 +183,11 @@ _Part = tuple[Ints, Ints, Ints]
 def _splits(label: Ints, at: Any, gap: Duration, share: float, seeds: int) -> Iterator[_Part]:
     """Rows to learn from, to choose on and to judge on, once per seed."""
     if at is not None:
-        moments = np.asarray(at)
+        moments = at if isinstance(at, np.ndarray) else array_of(listed(at), "at")
         if moments.dtype.kind == "M":
             moments = moments.astype("datetime64[us]")
+        elif moments.dtype.kind not in "iu":
+            raise DataError(f"moments are int64 microseconds or datetime64, got an array of {moments.dtype}.")
         moments = moments.astype(np.int64)
         if moments.shape != label.shape:
             raise DataError(f"{len(label)} rows came with moments of shape {moments.shape}; give one per row.")

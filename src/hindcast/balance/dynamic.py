@@ -14,9 +14,10 @@ import numpy as np
 
 from hindcast.balance.arrays import row_count, taken
 from hindcast.balance.classes import class_counts, coded
-from hindcast.balance.phases import GoingOn, Phases, class_array
-from hindcast.errors import ConfigError, DataError, UnknownName
+from hindcast.balance.phases import GoingOn, Phases, class_array, going_on
+from hindcast.errors import DataError
 from hindcast.metrics.multiclass import class_confusion
+from hindcast.parameters import choice, progress_of, seed_of, share, whole
 from hindcast.values import Floats, Ints
 
 __all__ = ["DynamicSampling", "SamplingRound", "dynamic_sampling"]
@@ -106,12 +107,12 @@ def dynamic_sampling(
     ----------
     Pouyanfar et al., "Dynamic Sampling in Convolutional Neural Networks for Imbalanced Data Classification", MIPR 2018.
     """
-    if rounds < 1 or not 0 < held < 1 or (rows is not None and rows < 1):
-        raise ConfigError(
-            f"dynamic_sampling needs rounds >= 1, rows >= 1 and held in (0, 1), got {rounds}, {rows}, {held}."
-        )
-    if by not in ("f1", "recall"):
-        raise UnknownName("score of a class", by, ["f1", "recall"], where="dynamic_sampling")
+    going_on(learner, "dynamic_sampling")
+    rounds = whole("dynamic_sampling: rounds", rounds, least=1, most=10_000)
+    rows = None if rows is None else whole("dynamic_sampling: rows", rows, least=1, most=10**8)
+    held = share("dynamic_sampling: held", held, one=False)
+    choice("score of a class", by, ["f1", "recall"], where="dynamic_sampling")
+    seed, tell = seed_of(seed), progress_of(progress)
     codes, classes = coded(y)
     counts = class_counts(codes, len(classes), "dynamic_sampling")
     if (counts < 2).any():
@@ -140,8 +141,7 @@ def dynamic_sampling(
         wanted = wanted / wanted.sum() if wanted.sum() > 0 else np.full(len(classes), 1.0 / len(classes))
         shares = np.maximum(wanted, 0.1 / len(classes))
         shares /= shares.sum()
-        if progress is not None:
-            progress(number + 1, rounds)
+        tell(number + 1, rounds)
     best = int(np.argmax([one.mean for one in told]))
     return DynamicSampling(Phases(class_array(classes), learner, tuple(states)), tuple(told), best)
 

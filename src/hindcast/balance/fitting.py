@@ -22,9 +22,11 @@ def cloned(learner: Any, seed: int) -> Any:
     """A fresh copy of a scikit-learn classifier, seeded where it takes a seed."""
     from sklearn.base import clone
 
+    if isinstance(learner, type) or not (hasattr(learner, "get_params") and hasattr(learner, "fit")):
+        raise ConfigError(f"a learner is a scikit-learn classifier, got {learner!r:.60}.")
     fresh = clone(learner)
     names = fresh.get_params(deep=True)
-    seeds = {name: seed for name in sorted(names) if name == "random_state" or name.endswith("__random_state")}
+    seeds = {name: seed % 2**32 for name in sorted(names) if name == "random_state" or name.endswith("__random_state")}
     return fresh.set_params(**seeds) if seeds else fresh
 
 

@@ -20,6 +20,7 @@ import numpy as np
 from hindcast.balance.weights import weight_of_classes
 from hindcast.errors import ConfigError, DataError
 from hindcast.metrics.rows import checked_probabilities, numbers
+from hindcast.parameters import number, share, switch, whole
 from hindcast.values import Floats, Ints
 
 __all__ = ["FocalLoss", "class_balanced", "focal_to_probability"]
@@ -33,6 +34,7 @@ def _log_sigmoid(z: Floats) -> Floats:
 
 def _by_margin(z: Floats, gamma: float) -> tuple[Floats, Floats, Floats, Floats]:
     """Loss, its first and second derivative in the margin z, and a positive stand-in for the second; all shape (n,)."""
+    z = np.clip(z, -1e100, 1e100)  # beyond it products of the loss are no float
     log_p, log_q = _log_sigmoid(z), _log_sigmoid(-z)
     p, q = np.exp(log_p), np.exp(log_q)
     turned = np.exp(gamma * log_q)
@@ -81,20 +83,16 @@ class FocalLoss:
     alpha: float | tuple[float, ...] | None = None
 
     def __post_init__(self) -> None:
-        if not (np.isfinite(self.gamma) and self.gamma >= 0):
-            raise ConfigError(f"focal loss needs a finite gamma of at least 0, got {self.gamma!r}.")
+        number("focal loss: gamma", self.gamma, least=0.0, most=1e6)
         if self.alpha is None:
             return
-        if isinstance(self.alpha, int | float | np.floating | np.integer):
-            if not 0 < self.alpha < 1:
-                raise ConfigError(
-                    f"alpha, the weight of label 1, lies between 0 and 1, got {self.alpha!r}; give a weight per class "
-                    "otherwise."
-                )
+        if isinstance(self.alpha, list | tuple | np.ndarray):
+            weights = tuple(number("focal loss: alpha of a class", a, above=0.0) for a in self.alpha)
+            object.__setattr__(self, "alpha", weights)
+            if len(weights) < 2:
+                raise ConfigError(f"alpha gives every class a weight, two at least, got {self.alpha!r:.60}.")
             return
-        object.__setattr__(self, "alpha", tuple(float(a) for a in self.alpha))
-        if len(self.alpha) < 2 or not all(np.isfinite(a) and a > 0 for a in self.alpha):  # type: ignore[arg-type]
-            raise ConfigError(f"alpha gives every class a finite weight above zero, got {self.alpha!r}.")
+        share("focal loss: alpha, the weight of label 1 (or a weight per class)", self.alpha, one=False)
 
     @property
     def name(self) -> str:
@@ -120,7 +118,7 @@ class FocalLoss:
     def _rows(self, label: Any, score: Any) -> tuple[Ints, Floats, Floats]:
         """Checked labels (n,), scores (n,) or (n, K), and each row's weight (n,)."""
         s, y = numbers(score, "scores"), numbers(label, "labels")
-        if s.ndim not in (1, 2) or y.shape != s.shape[:1]:
+        if s.ndim not in (1, 2) or (s.ndim == 2 and s.shape[1] < 2) or y.shape != s.shape[:1]:
             raise DataError(f"labels of shape {y.shape} meet scores of shape {s.shape}; give (n,) and (n,) or (n, K).")
         classes = 2 if s.ndim == 1 else s.shape[1]
         wrong = ~((y >= 0) & (y < classes) & (y == np.floor(y)))
@@ -153,6 +151,7 @@ class FocalLoss:
         Of many classes the second is the Hessian's diagonal. With `positive` it is replaced where it is not safely
         above zero; see the class.
         """
+        positive = switch("positive", positive)
         codes, s, weight = self._rows(label, score)
         if s.ndim == 1:
             sign = np.where(codes == 1, 1.0, -1.0)
@@ -175,7 +174,7 @@ class FocalLoss:
         Weights of the Dataset count. `init_score` is only for those who do not give it to the Dataset: it is added to
         the scores.
         """
-        start = 0.0 if init_score is None else np.asarray(init_score, dtype=np.float64)
+        start = 0.0 if init_score is None else numbers(init_score, "init_score")
 
         def focal(scores: Any, data: Any) -> tuple[Floats, Floats]:
             first, second = self.derivatives(
@@ -196,6 +195,7 @@ class FocalLoss:
         With gamma 0 and two classes the log odds of the (weighted) base rate. A float for two classes, else shape (K,)
         with mean 0. Classes must all occur.
         """
+        classes = whole("classes", classes, least=2, most=10**6)
         codes = numbers(label, "labels")
         w = np.ones(codes.shape) if weight is None else numbers(weight, "weights")
         if codes.ndim != 1 or w.shape != codes.shape or not (np.isfinite(w) & (w >= 0)).all():
@@ -224,8 +224,9 @@ class FocalLoss:
     def probability(self, score: Any) -> Floats:
         """Probabilities from scores of a model trained on this loss, of the score's shape: softmax, then the map."""
         s = numbers(score, "scores")
-        if s.ndim not in (1, 2) or not np.isfinite(s).all():
+        if s.ndim not in (1, 2) or (s.ndim == 2 and s.shape[1] < 2) or not np.isfinite(s).all():
             raise DataError(f"scores are finite and have shape (n,) or (n, K); got shape {s.shape}.")
+        s = np.clip(s, -1e100, 1e100)
         both = np.stack([-_half(s), _half(s)], axis=1) if s.ndim == 1 else s
         k = both.shape[1]
         log_q = both - _log_sum_exp(both)

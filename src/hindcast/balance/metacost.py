@@ -13,7 +13,8 @@ from hindcast.balance.fitting import cloned
 from hindcast.balance.phases import class_array
 from hindcast.errors import ConfigError, DataError
 from hindcast.metrics.costs import Costs
-from hindcast.metrics.rows import checked_labels, checked_probabilities, checked_scores
+from hindcast.metrics.rows import checked_labels, checked_probabilities, checked_scores, numbers
+from hindcast.parameters import progress_of, seed_of, whole
 from hindcast.values import Bools, Floats, Ints
 
 __all__ = ["cost_sampled", "decide_by_row", "metacost", "weight_by_row"]
@@ -67,8 +68,10 @@ def metacost(
     >>> bool(labels.mean() > 2 * y.mean())
     True
     """
-    if bags < 1:
-        raise ConfigError(f"metacost needs at least 1 bag, got {bags}.")
+    bags = whole("metacost: bags", bags, least=1, most=100_000)
+    seed, told = seed_of(seed), progress_of(progress)
+    if not isinstance(costs, Costs):
+        raise ConfigError(f"metacost: costs are Costs, such as Costs.binary(miss=, false_alarm=), got {costs!r:.60}.")
     codes, classes = coded(y)
     class_counts(codes, len(classes), "metacost")
     n = row_count(X)
@@ -90,8 +93,7 @@ def metacost(
         within += p
         without[outside] += p[outside]
         spared += outside
-        if progress is not None:
-            progress(bag + 1, bags)
+        told(bag + 1, bags)
     mean = np.where(spared[:, None] > 0, without / np.maximum(spared, 1)[:, None], within / bags)
     expected = mean @ costs.cost[np.ix_(places, places)]
     return np.asarray(class_array(classes)[expected.argmin(axis=1)])
@@ -100,7 +102,10 @@ def metacost(
 def _prices(miss: Any, false_alarm: Any, n: int) -> tuple[Floats, Floats]:
     found = []
     for name, value in (("miss", miss), ("false_alarm", false_alarm)):
-        price = checked_scores(np.broadcast_to(np.asarray(value, dtype=np.float64), (n,)))
+        given = numbers(value, name)
+        if given.shape not in ((), (1,), (n,)):
+            raise DataError(f"{n} rows came with {name} of shape {given.shape}; give one number, or one per row.")
+        price = checked_scores(np.broadcast_to(given, (n,)))
         if (price < 0).any():
             row = int((price < 0).argmax())
             raise DataError("a cost is not below zero", row=row + 1, column=name, value=float(price[row]))
@@ -150,7 +155,7 @@ def weight_by_row(label: Any, *, miss: Any, false_alarm: Any) -> Floats:
     price = np.where(y == 1.0, lost, spent)
     if (price == 0).any():
         raise DataError("a mistake about a row costs nothing; leave such rows out", row=int((price == 0).argmax()) + 1)
-    return np.asarray(price / price.mean()) if price.size else price
+    return np.asarray(price / price.max() / (price / price.max()).mean()) if price.size else price
 
 
 def cost_sampled(weight: Any, *, seed: int = 0) -> Ints:
@@ -173,4 +178,4 @@ def cost_sampled(weight: Any, *, seed: int = 0) -> Ints:
         raise DataError("weights are not below zero, and not all zero")
     if not w.size:
         return np.zeros(0, dtype=np.int64)
-    return np.flatnonzero(np.random.default_rng([seed, _ACCEPT]).random(len(w)) < w / w.max())
+    return np.flatnonzero(np.random.default_rng([seed_of(seed), _ACCEPT]).random(len(w)) < w / w.max())

@@ -17,6 +17,8 @@ from hindcast.balance.arrays import row_count, taken
 from hindcast.balance.classes import class_counts, coded
 from hindcast.balance.resampling import Resampling, Reweighting, resample
 from hindcast.errors import ConfigError
+from hindcast.metrics.rows import numbers
+from hindcast.parameters import number, seed_of, whole
 from hindcast.values import Floats, Ints
 
 __all__ = ["Boosting", "GoingOn", "Gradual", "Network", "Phases", "two_phase"]
@@ -63,8 +65,8 @@ class Boosting:
     categorical: Sequence[int] = ()
 
     def __post_init__(self) -> None:
-        if self.trees < 1 or self.more < 1:
-            raise ConfigError(f"Boosting needs at least 1 tree in each phase, got {self.trees} and {self.more}.")
+        for name in ("trees", "more"):
+            whole(f"Boosting: {name}", getattr(self, name), least=1, most=100_000)
 
     def _train(self, X: Any, codes: Ints, weight: Floats, classes: int, seed: int, before: Any) -> Any:
         import lightgbm
@@ -111,8 +113,7 @@ class Gradual:
     def __post_init__(self) -> None:
         if not (hasattr(self.estimator, "partial_fit") and hasattr(self.estimator, "predict_proba")):
             raise ConfigError(f"Gradual takes a classifier with partial_fit and predict_proba, got {self.estimator!r}.")
-        if min(self.epochs, self.more, self.batch) < 1:
-            raise ConfigError("Gradual needs at least 1 epoch in each phase and 1 row in each batch.")
+        _checked_steps("Gradual", self)
 
     def _learn(self, model: Any, X: Any, codes: Ints, weight: Floats, classes: int, epochs: int, seed: int) -> Any:
         random = np.random.default_rng([seed, _SEED])
@@ -162,6 +163,13 @@ class Network:
     more_rate: float = 1e-3
     tuned: tuple[str, ...] = ()
     loss: Callable[[Any, Any], Any] | None = None
+
+    def __post_init__(self) -> None:
+        if not callable(self.make):
+            raise ConfigError(f"Network: make is a function that gives a fresh module, got {self.make!r:.60}.")
+        _checked_steps("Network", self)
+        for name in ("rate", "more_rate"):
+            number(f"Network: {name}", getattr(self, name), above=0.0)
 
     def _learn(
         self,
@@ -254,6 +262,22 @@ def class_array(classes: tuple[Any, ...]) -> np.ndarray[Any, Any]:
     return names
 
 
+def _checked_steps(what: str, learner: Any) -> None:
+    for name, most in (("epochs", 100_000), ("more", 100_000), ("batch", None)):
+        whole(f"{what}: {name}", getattr(learner, name), least=1, most=most)
+
+
+def going_on(learner: Any, what: str) -> None:
+    """Refuse a learner that cannot go on from what it has learnt."""
+    able = all(callable(getattr(learner, name, None)) for name in ("start", "go_on", "probability"))
+    if able and not isinstance(learner, type):
+        return
+    raise ConfigError(
+        f"{what} takes a learner that goes on: Boosting(), Gradual(), Network() or one with start, go_on and "
+        f"probability; got {learner!r:.60}."
+    )
+
+
 def two_phase(
     learner: GoingOn, X: Any, y: Any, balance: Resampling | Reweighting, *, weight: Any = None, seed: int = 0
 ) -> Phases:
@@ -285,9 +309,11 @@ def two_phase(
     >>> bool(first > 0.2 > last)
     True
     """
+    going_on(learner, "two_phase")
+    seed = seed_of(seed)
     codes, classes = coded(y)
     class_counts(codes, len(classes), "two_phase")
-    w = np.ones(row_count(X)) if weight is None else np.asarray(weight, dtype=np.float64)
+    w = np.ones(row_count(X)) if weight is None else numbers(weight, "weights")
     even = resample(X, codes, balance, weight=w, seed=seed)
     first = learner.start(even.X, np.asarray(even.y, dtype=np.int64), even.weight, len(classes), seed)
     last = learner.go_on(first, X, codes, w, seed + 1)

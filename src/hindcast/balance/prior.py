@@ -14,6 +14,7 @@ import numpy as np
 
 from hindcast.errors import ConfigError, DataError
 from hindcast.metrics.rows import checked_probabilities, numbers
+from hindcast.parameters import number, share, whole
 from hindcast.values import Floats
 
 __all__ = ["Prior", "correct_prior", "corrected_threshold", "estimate_prior", "undersampled_probability"]
@@ -122,8 +123,7 @@ def undersampled_probability(probability: Any, kept: float) -> Floats:
     >>> undersampled_probability([0.5], kept=0.1).round(4).tolist()
     [0.0909]
     """
-    if not 0 < kept <= 1:
-        raise ConfigError(f"the share of label 0 that was kept lies above 0 and at most at 1, got {kept!r}.")
+    kept = share("kept (the share of label 0 that stayed)", kept)
     p = checked_probabilities(probability)
     return np.asarray(kept * p / (kept * p - p + 1.0))
 
@@ -136,8 +136,7 @@ def corrected_threshold(threshold: float, *, trained: float, actual: float) -> f
     >>> round(corrected_threshold(0.5, trained=0.5, actual=0.01), 6)
     0.99
     """
-    if not 0 <= threshold <= 1:
-        raise ConfigError(f"a threshold lies in [0, 1], got {threshold!r}.")
+    threshold = share("threshold", threshold, zero=True)
     return float(correct_prior([threshold], trained=actual, actual=trained)[0])
 
 
@@ -200,8 +199,8 @@ def estimate_prior(probability: Any, *, trained: Any, tolerance: float = 1e-8, m
         raise DataError("shares cannot be estimated without rows; give it the answers to the new rows.")
     if (before == 0).any():
         raise ConfigError(f"class number {int((before == 0).argmax())} had no share in training; leave it out.")
-    if tolerance <= 0 or most < 1:
-        raise ConfigError(f"estimate_prior needs tolerance > 0 and most >= 1, got {tolerance!r} and {most!r}.")
+    tolerance = number("estimate_prior: tolerance", tolerance, above=0.0)
+    most = whole("estimate_prior: most", most, least=1)
     likelihood = p / before
     shares, done, steps = before, False, 0
     while not done and steps < most:

@@ -8,18 +8,15 @@ from typing import Any, ClassVar
 from hindcast.balance.places import over_places, under_places
 from hindcast.balance.resampling import Drawn, Resampling
 from hindcast.errors import ConfigError
+from hindcast.parameters import share
 from hindcast.values import Ints
 
 __all__ = ["Oversample", "Undersample", "oversample", "undersample"]
 
 
-def checked_ratio(what: str, ratio: float) -> None:
-    """Refuse a ratio outside (0, 1]."""
-    if isinstance(ratio, bool) or not 0 < ratio <= 1:
-        raise ConfigError(
-            f"{what} needs a ratio above 0 and at most 1: rows of the rarest class per row of the commonest after it. "
-            f"Got {ratio!r}."
-        )
+def checked_ratio(what: str, ratio: Any) -> None:
+    """Refuse a ratio (rows of the rarest class per row of the commonest afterwards) outside (0, 1]."""
+    share(f"{what}: ratio", ratio)
 
 
 @dataclass(frozen=True)
@@ -55,9 +52,9 @@ class Undersample(Resampling):
             raise ConfigError("undersample takes a ratio or a rate, not both.")
         if self.rate is None:
             object.__setattr__(self, "ratio", 1.0 if self.ratio is None else self.ratio)
-            checked_ratio(self.label, self.ratio or 0.0)
-        elif not 0 < self.rate <= 1:
-            raise ConfigError(f"undersample needs a rate above 0 and at most 1, got {self.rate!r}.")
+            checked_ratio(self.label, self.ratio)
+        else:
+            share("undersample: rate", self.rate)
 
     def draw(self, X: Any, codes: Ints, counts: Ints, seed: int) -> Drawn:
         return Drawn(under_places(codes, counts, ratio=self.ratio, rate=self.rate, seed=seed))

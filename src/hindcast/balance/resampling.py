@@ -16,6 +16,7 @@ from hindcast.balance.classes import class_counts, coded, listed
 from hindcast.columns import Frame
 from hindcast.errors import ConfigError, DataError
 from hindcast.metrics.rows import numbers
+from hindcast.parameters import seed_of
 from hindcast.trainset.rows import Rows
 from hindcast.values import Floats, Ints
 
@@ -134,6 +135,7 @@ def resample(X: Any, y: Any, step: Resampling | Reweighting, *, weight: Any = No
     >>> after.y.tolist(), len(after.X), after.place.size
     (['no', 'yes'], 2, 2)
     """
+    seed = seed_of(seed)
     y = y if isinstance(y, np.ndarray) else listed(y)
     codes, classes = coded(y)
     n = row_count(X)

@@ -12,17 +12,16 @@ from hindcast.balance.places import shortfall
 from hindcast.balance.random import checked_ratio
 from hindcast.balance.resampling import Drawn, Made, Resampling
 from hindcast.balance.space import Space
-from hindcast.errors import ConfigError
+from hindcast.parameters import whole
 from hindcast.values import Ints
 
 __all__ = ["Adasyn", "BorderlineSmote", "Smote", "adasyn", "borderline_smote", "smote"]
 
 
-def checked_count(what: str, **counts: int) -> None:
+def checked_count(what: str, **counts: Any) -> None:
     """Refuse a number of neighbours that is not a whole number of at least 1."""
     for name, count in counts.items():
-        if isinstance(count, bool) or not isinstance(count, int | np.integer) or count < 1:
-            raise ConfigError(f"{what} needs a whole number of at least 1 for {name}, got {count!r}.")
+        whole(f"{what}: {name}", count, least=1)
 
 
 def with_made(
@@ -142,8 +141,7 @@ class BorderlineSmote(Resampling):
     def __post_init__(self) -> None:
         checked_count(self.label, k=self.k, among=self.among)
         checked_ratio(self.label, self.ratio)
-        if self.kind not in (1, 2):
-            raise ConfigError(f"borderline_smote is of kind 1 or 2, got {self.kind!r}.")
+        whole("borderline_smote: kind", self.kind, least=1, most=2)
 
     def draw(self, X: Any, codes: Ints, counts: Ints, seed: int) -> Drawn:
         return with_made(

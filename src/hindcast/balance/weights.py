@@ -12,6 +12,7 @@ from hindcast.balance.classes import class_counts, coded
 from hindcast.errors import ConfigError, DataError, UnknownName
 from hindcast.metrics.costs import Costs
 from hindcast.metrics.rows import numbers
+from hindcast.parameters import choice, number, share
 from hindcast.trainset.rows import Rows
 from hindcast.values import Floats
 
@@ -58,6 +59,7 @@ def weight_of_classes(
     {0: 0.776, 1: 1.224}
     """
     step = ClassWeights(how, beta)
+    choice("way to normalise", normalise, ["rows", "classes"], where="weight_of_classes")
     codes, classes = coded(y)
     class_counts(codes, len(classes), "weight_of_classes")
     w = None if weight is None else numbers(weight, "weights")
@@ -69,8 +71,6 @@ def weight_of_classes(
     found = step.by_class(totals, classes)
     if normalise == "classes":
         found = found * len(classes) / found.sum()
-    elif normalise != "rows":
-        raise UnknownName("way to normalise", normalise, ["rows", "classes"], where="weight_of_classes")
     return dict(zip(classes, found.tolist(), strict=True))
 
 
@@ -110,10 +110,8 @@ class ClassWeights:
     label: ClassVar[str] = "class_weights"
 
     def __post_init__(self) -> None:
-        if self.how not in _HOW:
-            raise UnknownName("way to weigh classes", self.how, _HOW, where="class_weights")
-        if not 0 <= self.beta < 1:
-            raise ConfigError(f"class_weights needs a beta of at least 0 and below 1, got {self.beta!r}.")
+        choice("way to weigh classes", self.how, _HOW, where="class_weights")
+        share("class_weights: beta", self.beta, zero=True, one=False)
 
     @property
     def name(self) -> str:
@@ -225,7 +223,8 @@ def cost_weights(costs: Costs | Mapping[str, Any]) -> CostWeights:
             raise UnknownName("cost", str(name), known, where="cost_weights")
     if not {"miss", "false_alarm"} <= costs.keys():
         raise ConfigError(f"cost_weights needs what a miss and a false_alarm cost, got {dict(costs)!r}.")
-    return CostWeights(Costs.binary(**costs))
+    given = {name: number(f"cost_weights: {name}", cost) for name, cost in costs.items() if name != "unit"}
+    return CostWeights(Costs.binary(**given, unit=str(costs.get("unit", ""))))
 
 
 class_weights = ClassWeights

@@ -19,7 +19,7 @@ import numpy as np
 from hindcast.errors import ConfigError, DataError
 from hindcast.metrics import Estimate, student_quantile, wilson
 from hindcast.metrics.rows import numbers
-from hindcast.parameters import choice, level_of, seed_of, whole
+from hindcast.parameters import choice, level_of, progress_of, seed_of, whole
 from hindcast.parameters import share as share_of
 from hindcast.sampling.blocks import array_of
 from hindcast.sampling.sample import Sample
@@ -306,9 +306,9 @@ def bootstrap_estimate(
     level = level_of("level", level)
     draws = whole("draws", draws, least=2, most=_MOST_DRAWS)
     drawn_by(sample)
-    for name, function in (("statistic", statistic), ("progress", print if progress is None else progress)):
-        if not callable(function):
-            raise ConfigError(f"bootstrap_estimate: {name} must be a function, got a {type(function).__name__}.")
+    told = progress_of(progress)
+    if not callable(statistic):
+        raise ConfigError(f"the statistic must be a function of (values, weights), got a {type(statistic).__name__}.")
     data = values if hasattr(values, "__array__") else array_of(values, "values")
     if data.shape[:1] != (len(sample),):
         raise DataError(f"{len(sample)} drawn rows and values of shape {data.shape}; pass values[sample.places].")
@@ -342,8 +342,7 @@ def bootstrap_estimate(
             drawn[members] = np.bincount(picks, minlength=counts[code])
         factor = 1.0 + keep * (drawn * size / np.maximum(size - 1.0, 1.0) - 1.0)
         found[draw] = figure(data, np.maximum(w * factor[unit], 0.0))
-        if progress is not None:
-            progress(draw + 1, draws)
+        told(draw + 1, draws)
     low, high = np.nanquantile(found, [0.5 - level / 2, 0.5 + level / 2]) if np.isfinite(found).any() else (_NAN, _NAN)
     error = float(np.nanstd(found)) if np.isfinite(found).any() else _NAN
     return SampleEstimate(value, float(low), float(high), len(sample), error, effective_size(w), _notes(sample))

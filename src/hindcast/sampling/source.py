@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from hindcast.errors import ConfigError, DataError
-from hindcast.parameters import switch
+from hindcast.parameters import progress_of, switch
 from hindcast.sampling.blocks import column_of, is_block
 from hindcast.sampling.reservoir import Reservoir
 from hindcast.sampling.strata_reservoir import StrataReservoir
@@ -20,6 +20,7 @@ from hindcast.values import Ints
 __all__ = ["ParquetRows", "blocks_of", "reservoir"]
 
 _BLOCK = 1 << 16
+_SMALL = 64 << 20
 _THREADS = 2
 
 
@@ -64,6 +65,9 @@ class ParquetRows:
                 return found
             first = 0
             with _opened(self.path, self.metadata) as file:
+                if self.metadata.row_group(at).total_byte_size <= _SMALL:  # at once is faster
+                    table = file.read_row_group(at, use_threads=False)
+                    return list(table.take(pa.array(wanted[at])).to_batches())
                 for batch in file.iter_batches(batch_size=_BLOCK, row_groups=[at], use_threads=False):
                     low, high = np.searchsorted(wanted[at], [first, first + len(batch)])
                     if high > low:
@@ -177,8 +181,7 @@ def reservoir(
     (10000, 2, 2)
     """
     blocks = None if blocks is None else switch("reservoir: blocks", blocks)
-    if progress is not None and not callable(progress):
-        raise ConfigError(f"reservoir: progress is a function of (rows so far, 0), got a {type(progress).__name__}.")
+    tell = progress_of(progress)
     kept: Any
     if by is None:
         if isinstance(k, Mapping):
@@ -188,8 +191,7 @@ def reservoir(
         kept = StrataReservoir(k, weighted=weight is not None, seed=seed, shard=shard)
 
     def told(rows: int) -> None:
-        if progress is not None:
-            progress(kept.seen + rows, 0)
+        tell(kept.seen + rows, 0)
 
     for block in blocks_of(source, blocks=blocks, told=told):
         parts = (
@@ -201,8 +203,7 @@ def reservoir(
                 kept.extend(part, loads)
             else:
                 kept.extend(part, _read(part, by, "reservoir, by"), loads)
-            if progress is not None:
-                progress(kept.seen, 0)
+            tell(kept.seen, 0)
     return kept
 
 
