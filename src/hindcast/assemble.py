@@ -18,6 +18,7 @@ from hindcast.facts.source import HandLabels
 from hindcast.facts.table import Table
 from hindcast.journal import Home
 from hindcast.loop.history import Progress
+from hindcast.parameters import path_of, switch, whole
 from hindcast.system import System, load_system
 from hindcast.values import NEVER, from_local, iso, moment_us
 from hindcast.verdicts import Verdict
@@ -49,9 +50,9 @@ def open_system(system: System | str | Path, home: str | Path | None = None, *, 
     """
     base, path = Path.cwd(), None
     if not isinstance(system, System):
-        path = Path(system).resolve()
+        path = path_of("system", system).resolve()
         base, system = path.parent, load_system(system)
-    place = home or os.environ.get("HINDCAST_HOME") or base / ".hindcast" / system.name
+    place = path_of("home", home or os.environ.get("HINDCAST_HOME") or base / ".hindcast" / system.name)
     return Assembly(system, Home.open(place), base, clock or SystemClock(), path)
 
 
@@ -259,10 +260,17 @@ class Assembly:
         from hindcast.loop.story import tell
         from hindcast.loop.trainer import Trainer
 
+        if not isinstance(policies, list | tuple) or not policies:
+            raise ConfigError(
+                f"replay: policies is a list of names, such as ['renewed', 'never']; got {policies!r:.80}."
+            )
+        since_us = self.moment(from_)
+        path = None if report_path is None else path_of("report_path", report_path)
+        if path is not None and path.is_dir():
+            raise ConfigError(f"replay: {path} is a folder; a report is one HTML file.")
         self.land(progress)
         history = self.history(progress=progress)
         trainer = Trainer(history, self.home.cache, progress=progress)
-        since_us = self.moment(from_)
         until_us = int(history.as_of[-1]) if until is None else self.moment(until)
         with self._stage("replay"):
             found = replay(history, since_us, until_us, list(policies), trainer=trainer, progress=progress)
@@ -270,11 +278,10 @@ class Assembly:
         with self._stage("story"):
             story = tell(found, trainer)
         self.replays = found
-        if report_path is not None:
+        if path is not None:
             from hindcast.web.report import render
 
             with self._stage("report"):
-                path = Path(report_path)
                 path.parent.mkdir(parents=True, exist_ok=True)
                 path.write_text(render(story), encoding="utf-8")
                 self.home.reports.mkdir(parents=True, exist_ok=True)
@@ -292,6 +299,7 @@ class Assembly:
         from hindcast.loop.check import check, check_models
         from hindcast.loop.history import History
 
+        whole("check: sample", sample, least=1)
         self.land(progress)
         fingerprints, facts = self._fingerprints(), self.facts()
         history = History.build(self.system, facts, fingerprints, progress=progress, kept=self._answers)
@@ -335,7 +343,7 @@ class Assembly:
         from hindcast.columns import Frame
         from hindcast.serve.batch import answer_requests, requests_of, when_asked
 
-        source, out = Path(requests), Path(answers)
+        source, out = path_of("requests", requests), path_of("answers", answers)
         if out.suffix not in (".csv", ".parquet"):
             raise ConfigError(f"answers go to a .csv or .parquet file, got {str(out)!r}.")
         given = Frame.from_arrow(_read_table(source))
@@ -385,6 +393,9 @@ class Assembly:
         """
         from hindcast.loop.skew import logged_skew, replayed_skew
 
+        if limit is not None:
+            whole("skew: limit", limit, least=1)
+        switch("skew: replay", replay)
         self.land(progress)
         stretch: dict[str, Any] = {
             "since_us": -NEVER if since is None else self.moment(since),
@@ -475,6 +486,10 @@ class Assembly:
 
     def ledger(self, kind: str | None = None, last: int | None = None) -> list[Any]:
         """The ledger's entries, oldest first; only those of `kind`, only the `last` ones."""
+        if kind is not None and not isinstance(kind, str):
+            raise ConfigError(f"ledger: kind is a text, such as 'promotion'; got {kind!r:.80}.")
+        if last is not None:
+            whole("ledger: last", last, least=0)
         with self._registry() as registry:
             found = registry.ledger.entries(system=self.system.name, target=self.system.target.name, kind=kind)
         return list(found if last is None else found[len(found) - min(last, len(found)) :])
@@ -532,8 +547,12 @@ class Assembly:
         from hindcast.loop.suggest import items_of_requests, suggest
         from hindcast.web.labelling import perform
 
+        if not isinstance(content, list | tuple):
+            raise ConfigError(f"suggest: content is a list of columns, got {content!r:.80}.")
+        place, since_us = path_of("project", project), -NEVER if since is None else self.moment(since)
+        whole("suggest: n", n, least=1)
         self.land(progress)
-        with Project.open(project, writing=False) as opened:
+        with Project.open(place, writing=False) as opened:
             kind, there = opened.kind, set(opened.items)
             closed = {one.item for one in opened.labels("majority")}
         with self._registry() as registry:
@@ -542,17 +561,16 @@ class Assembly:
                 raise ConfigError("there is no champion yet; `hindcast run` trains one.")
             model = self._model(registry, version)
         history = self.history(progress=progress)
-        since_us = -NEVER if since is None else self.moment(since)
         chosen = suggest(history, model, n=n, since_us=since_us, besides=closed)
         rows = items_of_requests(chosen, self.lake.facts(self.system.target.table.name), kind=kind, content=content)
         added = moved = 0
         for step, first in enumerate(range(0, len(rows), max(1, -(-len(rows) // _STEPS)))):  # the least sure first
             part = rows[first : first + max(1, -(-len(rows) // _STEPS))]
             reason, priority = f"{version} is unsure, {step + 1} of {_STEPS}", 1.0 - step / _STEPS
-            added += perform(project, AddItems(items=part, reason=reason, priority=priority)).added
+            added += perform(place, AddItems(items=part, reason=reason, priority=priority)).added
             known = [row["id"] for row in part if row["id"] in there]
             if known:
-                moved += perform(project, Enqueue(ids=known, reason=reason, priority=priority))
+                moved += perform(place, Enqueue(ids=known, reason=reason, priority=priority))
         return {
             "version": version,
             "suggested": [
@@ -594,7 +612,10 @@ class Assembly:
 
             clock = np.array([moment_us(value)], dtype=np.int64)
             return int(from_local(clock, self.system.monitoring.zone)[0][0])
-        return moment_us(value)
+        found = moment_us(value)
+        if abs(found) >= NEVER:
+            raise ConfigError(f"{value!r:.80} is no moment: it is some 73,000 years away.")
+        return found
 
     # ---- parts --------------------------------------------------------------------------------------------------
 

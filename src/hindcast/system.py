@@ -22,6 +22,7 @@ from hindcast.features.logged import Logged
 from hindcast.features.meaning import names_of
 from hindcast.features.plan import Feature, FeaturePlan
 from hindcast.metrics.value import Goal
+from hindcast.parameters import path_of, seed_of, switch, whole
 from hindcast.trainset.target import Binary
 from hindcast.values import Duration, digest, duration_us
 
@@ -64,8 +65,10 @@ class Training:
     def __post_init__(self) -> None:
         if self.validation_us <= 0:
             raise ConfigError("Training needs a validation stretch above zero.")
-        if self.min_rows < 2:
-            raise ConfigError(f"Training needs min_rows >= 2, got {self.min_rows}.")
+        whole("Training: min_rows", self.min_rows, least=2)
+        switch("Training: refit", self.refit)
+        if self.weak is not None and not hasattr(self.weak, "add"):
+            raise ConfigError(f"Training: weak is made with hindcast.weak_labels([...]), got {self.weak!r:.80}.")
         _ = self.window_us, self.takes_us
 
     @property
@@ -192,18 +195,31 @@ class System:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_-]{0,63}", self.name):
+        if not isinstance(self.name, str) or not re.fullmatch(r"[A-Za-z][A-Za-z0-9_-]{0,63}", self.name):
             raise ConfigError(
                 f"a system's name is letters, digits, - and _, starting with a letter; got {self.name!r}."
             )
+        for what in ("features", "models", "gates", "rollout", "retrain", "assumptions", "slices"):
+            if not isinstance(getattr(self, what), list | tuple):
+                raise ConfigError(f"system {self.name!r}: {what}= is a list, got {getattr(self, what)!r:.80}.")
         if not self.features:
             raise ConfigError(f"system {self.name!r} has no features.")
         if not self.models:
             raise ConfigError(f"system {self.name!r} has no models; add hindcast.logistic() or hindcast.lightgbm().")
-        from hindcast.models.model import LearnsUnlabelled
+        from hindcast.models.model import Learner, LearnsUnlabelled
 
         if not isinstance(self.goal, Goal) or not isinstance(self.predict, Binary):
             raise ConfigError(f"system {self.name!r}: goal= is a hindcast.Goal and predict= a hindcast.Binary.")
+        if not isinstance(self.training, Training) or not isinstance(self.monitoring, Monitoring):
+            raise ConfigError(
+                f"system {self.name!r}: training= is a hindcast.Training and monitoring= a hindcast.Monitoring."
+            )
+        for one in self.models:
+            if not isinstance(one, Learner):
+                raise ConfigError(
+                    f"system {self.name!r}: models are learners, such as hindcast.logistic(); got {one!r:.80}."
+                )
+        seed_of(self.seed, f"system {self.name!r}: seed")
         names = [learner.name for learner in self.learners]
         twice = {name for name in names if names.count(name) > 1}
         if twice:
@@ -308,7 +324,7 @@ def load_system(path: str | Path, name: str | None = None) -> System:
     ConfigError
         When the file is missing, raises, or declares no system (or several, without `name`).
     """
-    path = Path(path)
+    path = path_of("a system file", path)
     if not path.is_file():
         raise ConfigError(f"no system file at {str(path)!r}. `hindcast init data.csv` writes a first one.")
     module_name = "hindcast_system_" + re.sub(r"\W", "_", path.stem)

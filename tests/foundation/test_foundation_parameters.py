@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from decimal import Decimal
 from fractions import Fraction
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hindcast.errors import ConfigError, UnknownName
-from hindcast.parameters import choice, level_of, number, seed_of, share, switch, whole
+from hindcast.parameters import choice, level_of, number, path_of, seed_of, share, switch, whole
 
 NO_NUMBERS = [None, "3", b"3", [3], (3,), {3}, True, np.bool_(True), 3j, np.array([3]), object(), int, Decimal(3)]
 NOT_FINITE = [math.nan, math.inf, -math.inf, np.float32("nan"), 10**400]
@@ -70,6 +71,13 @@ def test_a_seed_is_a_whole_number_from_zero():
     for wrong in (-1, 1.0, None, "4"):
         with pytest.raises(ConfigError, match="seed must be a whole number of at least 0"):
             seed_of(wrong)
+
+
+def test_a_path_is_text_or_a_path():
+    assert path_of("folder", "a/b") == path_of("folder", Path("a/b")) == Path("a") / "b"
+    for wrong in (None, 3, b"a", True, ["a"], "a\0b"):
+        with pytest.raises(ConfigError, match="folder must be a path"):
+            path_of("folder", wrong)
 
 
 def test_a_switch_is_no_number():

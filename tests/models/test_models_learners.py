@@ -240,8 +240,8 @@ def test_early_stopping_keeps_the_best_number_of_trees():
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"trees": 0}, "trees > 0"),
-        ({"leaves": 1}, "leaves >= 2"),
+        ({"trees": 0}, "trees must be a whole number of at least 1, got 0"),
+        ({"leaves": 1}, "leaves must be a whole number of at least 2, got 1"),
         ({"row_fraction": 1.5}, "row_fraction"),
         ({"increasing": "x", "decreasing": "x"}, "both increasing and decreasing in x"),
     ],
@@ -249,7 +249,7 @@ def test_early_stopping_keeps_the_best_number_of_trees():
 def test_parameters_without_sense_are_refused(options, message):
     with pytest.raises(ConfigError, match=message):
         lightgbm(**options)
-    with pytest.raises(ConfigError, match="c > 0"):
+    with pytest.raises(ConfigError, match="c must be a number above 0, got 0"):
         logistic(c=0)
 
 

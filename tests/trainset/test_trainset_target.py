@@ -43,7 +43,7 @@ def test_maturity_is_declared_or_implied_by_the_bounded_wait():
         ({"maturity": "soon"}, "'soon' is not a duration"),
         ({"maturity": "1d", "within": "2d"}, "positive rows would be admitted before negative ones"),
         ({"within": "0s"}, "longer than nothing"),
-        ({"maturity_quantile": 0.0}, r"must be in \(0, 1\], got 0.0"),
+        ({"maturity_quantile": 0.0}, r"maturity_quantile must be a number above 0 and at most 1, got 0.0"),
         ({"name": ""}, "needs a name"),
         ({"as_of": "scheduled"}, "as_of is a moment beside a column"),
         ({"label": "arr_delay >= 15"}, "label is an outcome"),

@@ -22,6 +22,7 @@ from hindcast.facts.lake import Lake
 from hindcast.facts.source import HandLabels
 from hindcast.loop.origins import Origins
 from hindcast.models import read
+from hindcast.parameters import whole
 from hindcast.registry import Registry, Version
 from hindcast.serve.prediction_log import prediction_table
 from hindcast.system import System
@@ -90,6 +91,7 @@ class Lineage:
             ``sources``: labels by file; and of the newest `rows` rows (all with 0) ``rows``: the request, its label,
             when it became known and the fact that says so, with what people said or which rules voted.
         """
+        rows = whole("rows", rows, least=0)
         learnt = self._learnt(self._version(name))
         spine, version = learnt.spine, learnt.version
         places = np.flatnonzero(learnt.used)
@@ -160,6 +162,8 @@ class Lineage:
         UnknownName
             When neither the prediction log nor the facts know it.
         """
+        if not isinstance(request_id, str):
+            raise ConfigError(f"a request's id is a text, got {request_id!r:.80}.")
         target = self.system.target
         spine = make_spine(target, self._facts)
         log = self._log
@@ -243,6 +247,7 @@ class Lineage:
         rows : int, default 20
             How many requests and predictions are named; 0 names all.
         """
+        rows = whole("rows", rows, least=0)
         bad = self._chosen(file, fact, item)
         models, versions = [], []
         cache: dict[Any, tuple[Spine, Bools]] = {}
@@ -276,6 +281,9 @@ class Lineage:
         """Sequence numbers of the facts that are meant, by table."""
         if sum(given is not None for given in (file, fact, item)) != 1:
             raise ConfigError("forward lineage starts from one of: a file, a fact (table:number), an item.")
+        for given in (file, fact, item):
+            if given is not None and not isinstance(given, str):
+                raise ConfigError(f"a file, a fact (table:number) and an item are texts; got {given!r:.80}.")
         if fact is not None:
             table, _, number = fact.partition(":")
             if table not in self.system.tables:
@@ -366,6 +374,8 @@ class Lineage:
             name = self.registry.roles().champion
             if name is None:
                 raise ConfigError(f"system {self.system.name!r} has no champion yet; `hindcast run` trains one.")
+        if not isinstance(name, str):
+            raise ConfigError(f"a version has a name, such as 'v3'; got {name!r:.80}.")
         return self.registry.version(name)
 
     def _versions(self) -> list[Version]:

@@ -20,6 +20,7 @@ from typing import Any
 from hindcast.columns import Kind
 from hindcast.errors import ArtifactError, UnknownName
 from hindcast.models.model import Model
+from hindcast.parameters import path_of
 from hindcast.values import canonical
 
 __all__ = ["Manifest", "load_model", "loader_of", "read", "write"]
@@ -129,7 +130,7 @@ def write(
     ArtifactError
         When the folder holds something else, or a file's name would leave it.
     """
-    folder = Path(folder)
+    folder = path_of("folder", folder)
     contents = dict(model.files())
     for name in contents:
         _safe(name, folder)
@@ -186,7 +187,7 @@ def read(folder: Path | str) -> Manifest:
     ArtifactError
         For a missing, altered, extra or linked file, a manifest that is not one, or a path that leaves the folder.
     """
-    return _contents(Path(folder))[0]
+    return _contents(path_of("folder", folder))[0]
 
 
 def load_model(folder: Path | str, *, functions: Mapping[str, Callable[..., Any]] | None = None) -> Model:
@@ -204,7 +205,7 @@ def load_model(folder: Path | str, *, functions: Mapping[str, Callable[..., Any]
     ArtifactError
         As :func:`read`; and for a model of an unknown kind, or files that do not hold such a model.
     """
-    manifest, contents = _contents(Path(folder))
+    manifest, contents = _contents(path_of("folder", folder))
     load = loader_of(manifest.kind, str(folder))
     try:
         model = load(contents, functions or {})

@@ -19,7 +19,17 @@ from numpy.typing import NDArray
 
 from hindcast.columns import Column, Frame, Kind
 from hindcast.errors import ArtifactError, ConfigError, DataError, UnknownName
-from hindcast.models.model import Model, Row, StoredModel, checked_labels, checked_weights, feature_kinds, value_of
+from hindcast.models.model import (
+    Model,
+    Row,
+    StoredModel,
+    checked_frame,
+    checked_labels,
+    checked_weights,
+    feature_kinds,
+    value_of,
+)
+from hindcast.parameters import seed_of
 from hindcast.values import Bools, Floats, Ints, canonical, digest
 
 __all__ = [
@@ -111,7 +121,7 @@ class Random(StoredModel):
         return self.features
 
     def predict(self, features: Frame) -> Floats:
-        total = np.zeros(len(features), dtype=np.uint64)
+        total = np.zeros(len(checked_frame(features)), dtype=np.uint64)
         for name in self.features:
             column = features[name]
             total += _mixed(_hashes(column) ^ np.uint64(int(digest(name.encode()), 16)))
@@ -152,7 +162,7 @@ class _LearnRandom:
         validation: tuple[Frame, Floats] | None = None,
     ) -> Random:
         checked_labels(features, label)
-        return Random(seed, feature_kinds(features))
+        return Random(seed_of(seed), feature_kinds(features))
 
 
 def random() -> _LearnRandom:
@@ -176,7 +186,7 @@ class ZeroRule(StoredModel):
         return {}
 
     def predict(self, features: Frame) -> Floats:
-        return np.full(len(features), self.rate)
+        return np.full(len(checked_frame(features)), self.rate)
 
     def predict_row(self, row: Row) -> float:
         return self.rate

@@ -14,9 +14,10 @@ from hindcast.columns import Frame, Kind
 from hindcast.errors import ArtifactError, ConfigError, UnknownName
 from hindcast.models.baselines import Functions
 from hindcast.models.forest import Forest
-from hindcast.models.model import Model, Row, StoredModel, checked_labels, checked_weights, positive
+from hindcast.models.model import Model, Row, StoredModel, checked_labels, checked_weights
 from hindcast.models.prepare import Preparation
 from hindcast.models.threads import let_threads_sleep
+from hindcast.parameters import number, seed_of, share, whole
 from hindcast.values import Floats, Ints, canonical
 
 if TYPE_CHECKING:
@@ -178,28 +179,23 @@ class LightGBM:
 
     def __post_init__(self) -> None:
         what = "lightgbm"
-        positive(
-            what,
-            trees=self.trees,
-            learning_rate=self.learning_rate,
-            min_leaf=self.min_leaf,
-            min_rows=self.min_rows,
-            threads=self.threads,
-        )
-        if not 2 <= self.bins <= 65_535 or self.smoothing < 0:
-            raise ConfigError(
-                f"{what} needs 2 to 65,535 bins and smoothing >= 0, got {self.bins} and {self.smoothing}."
-            )
-        if self.leaves < 2:
-            raise ConfigError(f"{what} needs leaves >= 2, got {self.leaves}.")
+        for name in ("trees", "min_leaf", "min_rows", "threads"):
+            whole(f"{what}: {name}", getattr(self, name), least=1)
+        whole(f"{what}: leaves", self.leaves, least=2)
+        whole(f"{what}: bins", self.bins, least=2, most=65_535)
+        number(f"{what}: learning_rate", self.learning_rate, above=0)
+        for name in ("ridge", "smoothing"):
+            number(f"{what}: {name}", getattr(self, name), least=0)
         for name in ("feature_fraction", "row_fraction"):
-            if not 0 < getattr(self, name) <= 1:
-                raise ConfigError(f"{what} needs {name} above 0 and at most 1, got {getattr(self, name)!r}.")
+            share(f"{what}: {name}", getattr(self, name))
         if self.early_stopping is not None:
-            positive(what, early_stopping=self.early_stopping)
+            whole(f"{what}: early_stopping", self.early_stopping, least=1)
         for name in ("increasing", "decreasing"):
             given = getattr(self, name)
-            object.__setattr__(self, name, (given,) if isinstance(given, str) else tuple(given))
+            names = (given,) if isinstance(given, str) else given
+            if not isinstance(names, list | tuple) or not all(isinstance(one, str) for one in names):
+                raise ConfigError(f"{what}: {name} names features, got {given!r:.80}.")
+            object.__setattr__(self, name, tuple(names))
         if both := sorted({*self.increasing} & {*self.decreasing}):
             raise ConfigError(f"{what} cannot be both increasing and decreasing in {', '.join(both)}.")
 
@@ -280,7 +276,7 @@ class LightGBM:
             "max_bin": self.bins,
             "cat_smooth": self.smoothing,
             **({"monotone_constraints": constraints} if any(constraints) else {}),
-            "seed": seed % (1 << 31),
+            "seed": seed_of(seed) % (1 << 31),
             "deterministic": True,
             "force_row_wise": True,
             "num_threads": self.threads,

@@ -15,9 +15,10 @@ import numpy as np
 from hindcast.columns import Frame, Kind
 from hindcast.errors import ArtifactError
 from hindcast.models.baselines import Functions
-from hindcast.models.model import Model, Row, StoredModel, checked_labels, checked_weights, positive, value_of
+from hindcast.models.model import Model, Row, StoredModel, checked_frame, checked_labels, checked_weights, value_of
 from hindcast.models.prepare import Preparation
 from hindcast.models.threads import let_threads_sleep
+from hindcast.parameters import number, whole
 from hindcast.values import Floats, Ints, canonical
 
 __all__ = ["Logistic", "LogisticModel", "logistic"]
@@ -76,7 +77,7 @@ class LogisticModel(StoredModel):
 
     def scores(self, features: Frame) -> Floats:
         """Log odds, shape (n,)."""
-        total = np.full(len(features), self.intercept)
+        total = np.full(len(checked_frame(features)), self.intercept)
         for encoder, weight, places, _ in self._weights:
             number, code = encoder.column(features[encoder.name])
             if number is not None:
@@ -173,9 +174,11 @@ class Logistic:
     buckets: int = 256
 
     def __post_init__(self) -> None:
-        positive(
-            "logistic", c=self.c, max_iter=self.max_iter, tol=self.tol, min_rows=self.min_rows, buckets=self.buckets
-        )
+        for name in ("c", "tol"):
+            number(f"logistic: {name}", getattr(self, name), above=0)
+        for name in ("max_iter", "min_rows", "buckets"):
+            whole(f"logistic: {name}", getattr(self, name), least=1)
+        whole("logistic: max_one_hot", self.max_one_hot, least=0)
 
     @property
     def name(self) -> str:

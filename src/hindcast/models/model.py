@@ -178,6 +178,21 @@ def feature_kinds(features: Frame) -> dict[str, Kind]:
     return {name: kind for name, kind in features.kinds.items() if kind != "list" and not name.startswith("__")}
 
 
+def checked_frame(features: Any) -> Frame:
+    """`features` if it is a Frame."""
+    if not isinstance(features, Frame):
+        raise ConfigError(f"features are a Frame, such as Frame.of({{'x': [1.0]}}); got a {type(features).__name__}.")
+    return features
+
+
+def checked_numbers(what: str, values: Any) -> Floats:
+    """`values` as float64; DataError where they are no numbers."""
+    try:
+        return np.asarray(values, dtype=np.float64)
+    except (TypeError, ValueError, OverflowError):
+        raise DataError(f"{what} are numbers, one per row; got {values!r:.80}.") from None
+
+
 def checked_labels(features: Frame, label: Floats, *, both: bool = False) -> Floats:
     """`label` as float64, shape (n,), after checking that every one is 0 or 1 and belongs to a row.
 
@@ -191,7 +206,8 @@ def checked_labels(features: Frame, label: Floats, *, both: bool = False) -> Flo
     DataError
         For no rows, another number of labels than rows, or the first label that is not 0 or 1.
     """
-    label = np.asarray(label, dtype=np.float64)
+    checked_frame(features)
+    label = checked_numbers("labels", label)
     if label.shape != (len(features),):
         raise DataError(f"{len(features)} rows came with labels of shape {label.shape}; give one label per row.")
     if len(label) == 0:
@@ -213,7 +229,7 @@ def checked_weights(features: Frame, weight: Floats | None) -> Floats | None:
     """`weight` as float64, shape (n,), after checking that all are finite and above zero; None stays None."""
     if weight is None:
         return None
-    weight = np.asarray(weight, dtype=np.float64)
+    weight = checked_numbers("weights", weight)
     if weight.shape != (len(features),):
         raise DataError(f"{len(features)} rows came with weights of shape {weight.shape}; give one weight per row.")
     wrong = ~(np.isfinite(weight) & (weight > 0))
@@ -229,10 +245,5 @@ def value_of(row: Row, name: str) -> float | str | None:
         return row[name]
     except KeyError:
         raise UnknownName("feature", name, row, where="a request's features") from None
-
-
-def positive(what: str, **parameters: float) -> None:
-    """Refuse a parameter that is not above zero, naming it."""
-    for name, value in parameters.items():
-        if not value > 0:
-            raise ConfigError(f"{what} needs {name} > 0, got {value!r}.")
+    except (TypeError, IndexError):
+        raise ConfigError(f"a request's features are a mapping by name, got {row!r:.80}.") from None

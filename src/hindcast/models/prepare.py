@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from hindcast.columns import Column, Frame, Kind
 from hindcast.errors import ArtifactError, ConfigError, DataError
-from hindcast.models.model import Row, feature_kinds, value_of
+from hindcast.models.model import Row, checked_frame, feature_kinds, value_of
 from hindcast.values import Floats, Ints
 
 __all__ = ["Encoder", "Hashed", "Number", "OneHot", "Ordinal", "Preparation", "Scaled"]
@@ -384,7 +384,7 @@ class Preparation:
     def dense(self, features: Frame) -> Floats:
         """The numeric outputs as a C-ordered matrix, shape (n, number of numeric encoders): all there is, for trees."""
         numeric = [encoder for encoder in self.encoders if encoder.numeric]
-        result = np.empty((len(features), len(numeric)))
+        result = np.empty((len(checked_frame(features)), len(numeric)))
         for at, encoder in enumerate(numeric):
             result[:, at] = encoder.column(features[encoder.name])[0]
         return result

@@ -18,7 +18,8 @@ from hindcast.columns import Frame, Kind
 from hindcast.errors import ConfigError, DataError
 from hindcast.models.artifact import loader_of
 from hindcast.models.baselines import Functions
-from hindcast.models.model import Learner, LearnsUnlabelled, Model, Row, StoredModel, feature_kinds
+from hindcast.models.model import Learner, LearnsUnlabelled, Model, Row, StoredModel, checked_frame, feature_kinds
+from hindcast.parameters import seed_of, switch
 from hindcast.values import Floats, Ints, canonical
 
 if TYPE_CHECKING:
@@ -156,7 +157,8 @@ class Trained:
     ) -> TrainedModel:
         from hindcast.trainset.rows import Rows, apply_steps  # a server reads such models, and trains none
 
-        usable = features.select(feature_kinds(features))
+        seed = seed_of(seed)
+        usable = checked_frame(features).select(feature_kinds(features))
         before = rows = Rows.of(usable, label, weight=weight, as_of=as_of)
         odds = 1.0
         for place, step in enumerate(self.on):
@@ -221,7 +223,10 @@ def trained(learner: Learner, *, on: Sequence[Step] | Step, name: str | None = N
     """
     from hindcast.trainset.rows import Step
 
-    steps = (on,) if isinstance(on, Step) else tuple(on)
+    steps: tuple[Any, ...] = tuple(on) if isinstance(on, list | tuple) else (on,)
+    if name is not None and (not isinstance(name, str) or not name):
+        raise ConfigError(f"trained: name is a text, got {name!r:.80}.")
+    switch("trained: correct", correct)
     if not isinstance(learner, Learner):
         raise ConfigError(f"trained() takes a learner first, such as hindcast.lightgbm(); got {learner!r}.")
     if isinstance(learner, LearnsUnlabelled):

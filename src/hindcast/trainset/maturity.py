@@ -11,7 +11,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from hindcast.errors import DataError
+from hindcast.errors import ConfigError, DataError
+from hindcast.parameters import share, whole
 from hindcast.trainset.spine import Spine
 from hindcast.trainset.target import Binary
 from hindcast.values import NEVER, Ints, iso
@@ -24,6 +25,9 @@ def label_delays(spine: Spine, now_us: int = NEVER) -> Ints:
 
     A label known before its as_of has a delay below zero.
     """
+    if not isinstance(spine, Spine):
+        raise ConfigError(f"delays are those of a Spine, got {spine!r:.80}.")
+    now_us = whole("now_us", now_us)
     visible = spine.visible(now_us) & (spine.as_of <= now_us)
     return spine.label_known[visible] - spine.as_of[visible]
 
@@ -36,7 +40,10 @@ def delay_quantiles(spine: Spine, shares: Sequence[float], now_us: int = NEVER) 
     delays = label_delays(spine, now_us)
     if not len(delays):
         raise DataError(f"no label is known before {iso(now_us)}, so no delay could be measured; declare the maturity.")
-    return [int(q) for q in np.quantile(delays, list(shares), method="inverted_cdf")]
+    if not isinstance(shares, Sequence | np.ndarray) or isinstance(shares, str | bytes):
+        raise ConfigError(f"shares are numbers in [0, 1], got {shares!r:.80}.")
+    wanted = [share("a share of the labels", one, zero=True) for one in shares]
+    return [int(q) for q in np.quantile(delays, wanted, method="inverted_cdf")]
 
 
 def maturity_of(target: Binary, spine: Spine, now_us: int = NEVER) -> int:
@@ -50,6 +57,8 @@ def maturity_of(target: Binary, spine: Spine, now_us: int = NEVER) -> int:
     DataError
         When it has to be measured and no label is known yet.
     """
+    if not isinstance(target, Binary):
+        raise ConfigError(f"a maturity is that of a target, hindcast.Binary(...); got {target!r:.80}.")
     declared = target.maturity_us
     if declared is not None:
         return declared

@@ -14,7 +14,8 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 
 from hindcast.columns import Frame
-from hindcast.errors import DataError
+from hindcast.errors import ConfigError, DataError
+from hindcast.parameters import seed_of
 from hindcast.values import Floats, Ints
 
 __all__ = ["Rows", "Step", "apply_steps"]
@@ -71,12 +72,16 @@ class Rows:
     @staticmethod
     def of(features: Frame, label: Any, *, weight: Any = None, as_of: Any = None) -> Rows:
         """Rows from anything array-like; weights are 1 and moments 0 unless given."""
+        if not isinstance(features, Frame):
+            raise ConfigError(
+                f"rows are of a Frame, such as Frame.of({{'x': [1.0]}}); got a {type(features).__name__}."
+            )
         n = len(features)
         return Rows(
             features,
-            np.asarray(label, dtype=np.float64),
-            np.ones(n) if weight is None else np.asarray(weight, dtype=np.float64),
-            np.zeros(n, dtype=np.int64) if as_of is None else np.asarray(as_of, dtype=np.int64),
+            _array("label", label, np.float64),
+            np.ones(n) if weight is None else _array("weight", weight, np.float64),
+            np.zeros(n, dtype=np.int64) if as_of is None else _array("as_of", as_of, np.int64),
         )
 
     def __len__(self) -> int:
@@ -91,7 +96,11 @@ class Rows:
     def take(self, places: Any) -> Rows:
         """The rows at `places` (integers or a mask), in that order; a place may come more than once."""
         places = np.asarray(places)
+        if places.ndim != 1 or (len(places) and places.dtype.kind not in "biu"):
+            raise DataError(f"places are whole numbers or a mask, shape (n,); got {places!r:.80}.")
         places = np.flatnonzero(places) if places.dtype == np.bool_ else places.astype(np.intp)
+        if len(places) and not -len(self) <= places.min() <= places.max() < len(self):
+            raise DataError(f"there are {len(self)} rows; places go to {places.max()}.")
         return Rows(self.features.take(places), self.label[places], self.weight[places], self.as_of[places])
 
     def having(self, **parts: Any) -> Rows:
@@ -128,8 +137,22 @@ def apply_steps(rows: Rows, steps: Sequence[Step], seed: int) -> Rows:
     DataError
         When a step leaves no rows.
     """
+    if not isinstance(rows, Rows) or not all(isinstance(step, Step) for step in _sequence(steps)):
+        raise ConfigError(f"apply_steps takes Rows and a sequence of steps, got {rows!r:.80} and {steps!r:.80}.")
+    seed = seed_of(seed)
     for place, step in enumerate(steps):
         rows = step.apply(rows, int(np.random.SeedSequence([seed, place]).generate_state(1)[0]))
         if not len(rows):
             raise DataError(f"step {step.name!r} left no rows to learn from; loosen it, or train on more rows.")
     return rows
+
+
+def _array(name: str, values: Any, kind: Any) -> Any:
+    try:
+        return np.asarray(values, dtype=kind)
+    except (TypeError, ValueError, OverflowError):
+        raise DataError(f"{name} holds what is no number: {values!r:.80}.") from None
+
+
+def _sequence(steps: Any) -> Sequence[Any]:
+    return steps if isinstance(steps, list | tuple) else (None,)

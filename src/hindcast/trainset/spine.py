@@ -23,7 +23,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hindcast.columns import Column, Frame
-from hindcast.errors import ConfigError, UnknownName
+from hindcast.errors import ConfigError, DataError, UnknownName
+from hindcast.parameters import whole
 from hindcast.trainset.target import Binary
 from hindcast.trainset.versions import Versions, join_codes, key_codes, key_column
 from hindcast.values import NEVER, Bools, Floats, Ints
@@ -203,6 +204,9 @@ def make_spine(target: Binary, facts: Mapping[str, Facts], *, until_us: int = NE
     >>> [iso(t) for t in spine.as_of], spine.label.tolist(), spine.counts["censored"]
     (['2013-07-01T10:00:00Z', '2013-07-01T11:00:00Z'], [1.0, nan], 1)
     """
+    if not isinstance(target, Binary) or not isinstance(facts, Mapping):
+        raise ConfigError(f"make_spine takes a target and facts by table, got {target!r:.80} and {facts!r:.80}.")
+    until_us = whole("until_us", until_us)
     asked = _facts(target.table.name, facts, until_us)
     rows, as_of, refused, counts = _timers(target, asked, until_us)
     frame = asked.frame.take(rows)
@@ -249,6 +253,16 @@ def last_known_label(as_of: Ints, label: Floats, label_known: Ints) -> Floats:
     >>> last_known_label(np.array([1, 2, 5, 9]), np.array([1.0, 0.0, 1.0, 0.0]), np.array([4, 3, 6, 20]))
     array([nan, nan,  0.,  1.])
     """
+    try:
+        as_of, label_known = np.asarray(as_of, dtype=np.int64), np.asarray(label_known, dtype=np.int64)
+        label = np.asarray(label, dtype=np.float64)
+    except (TypeError, ValueError, OverflowError):
+        raise DataError("last_known_label takes moments in microseconds, and labels that are numbers.") from None
+    if as_of.ndim != 1 or not as_of.shape == label.shape == label_known.shape:
+        raise DataError(
+            f"last_known_label takes one moment, label and known time per row; got the shapes {as_of.shape}, "
+            f"{label.shape} and {label_known.shape}."
+        )
     rows = np.flatnonzero(~np.isnan(label) & (label_known < NEVER))
     ready = np.maximum(label_known[rows], as_of[rows])
     order = np.argsort(ready, kind="stable")

@@ -8,10 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from hindcast.errors import ConfigError, DataError
+from hindcast.parameters import share as part
+from hindcast.parameters import whole
 from hindcast.values import NEVER, Ints, duration_text
 
 __all__ = ["Split", "rolling_origin", "split_at", "split_last"]
@@ -77,15 +80,19 @@ def split_at(
     >>> part.train.tolist(), part.validation.tolist(), part.dropped
     ([0, 1, 2, 3, 4], [6, 7, 8, 9], 1)
     """
-    if gap_us < 0:
-        raise ConfigError(f"a split's gap is the label's maturity and not below zero, got {gap_us} microseconds.")
+    as_of = _moments("as_of", as_of)
+    start_us, end_us = whole("split: start_us", start_us), whole("split: end_us", end_us)
+    whole("split: gap_us, the label's maturity,", gap_us, least=0)
     if end_us <= start_us:
         raise ConfigError("a validation part ends after it starts.")
     before = as_of < start_us
     if since_us is not None:
-        before &= as_of >= since_us
+        before &= as_of >= whole("split: since_us", since_us)
     train = before & (as_of <= start_us - gap_us)
     if label_known is not None:
+        label_known = _moments("label_known", label_known)
+        if len(label_known) != len(as_of):
+            raise DataError(f"{len(as_of)} rows came with {len(label_known)} moments of labels; give one per row.")
         train &= label_known < start_us
     validation = (as_of >= start_us) & (as_of < end_us)
     return Split(
@@ -109,8 +116,8 @@ def split_last(as_of: Ints, share: float = 0.2, *, gap_us: int, label_known: Int
     >>> part.train.tolist(), part.validation.tolist()
     ([0, 1, 2, 3, 4, 5, 6], [7, 8, 9])
     """
-    if not 0 < share < 1:
-        raise ConfigError(f"the share of validation rows must be in (0, 1), got {share}.")
+    part("the share of validation rows", share, one=False)
+    as_of = _moments("as_of", as_of)
     if not len(as_of):
         raise DataError("there are no rows to split.")
     moments = np.sort(as_of)
@@ -156,9 +163,10 @@ def rolling_origin(
     >>> [(fold.train.tolist(), fold.validation.tolist()) for fold in folds]
     [([0, 1, 2, 3], [4, 5]), ([0, 1, 2, 3, 4, 5], [6, 7]), ([0, 1, 2, 3, 4, 5, 6, 7], [8])]
     """
-    if every_us <= 0 or (window_us is not None and window_us <= 0):
-        raise ConfigError("folds need a length, and a training window one too, above zero.")
-    start = start_us
+    whole("folds: every_us, their length,", every_us, least=1)
+    if window_us is not None:
+        whole("folds: window_us, the training window,", window_us, least=1)
+    start, end_us = whole("folds: start_us", start_us), whole("folds: end_us", end_us)
     while start < end_us:
         yield split_at(
             as_of,
@@ -169,3 +177,10 @@ def rolling_origin(
             label_known=label_known,
         )
         start += every_us
+
+
+def _moments(name: str, values: Any) -> Ints:
+    moments = np.asarray(values)
+    if moments.ndim != 1 or (len(moments) and moments.dtype.kind not in "iu"):
+        raise DataError(f"{name} are moments in microseconds, shape (n,); got {values!r:.80}.")
+    return moments.astype(np.int64, copy=False)

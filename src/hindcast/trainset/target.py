@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from hindcast.errors import ConfigError
 from hindcast.expressions import Expression
+from hindcast.parameters import share
 from hindcast.values import Duration, duration_text, duration_us
 
 if TYPE_CHECKING:
@@ -79,7 +80,7 @@ def outcome(table: Table, expression: str | Expression, on: str | tuple[str, ...
     ('arr_delay >= 15', ('flight_id',))
     """
     condition = expression if isinstance(expression, Expression) else Expression(expression)
-    return Outcome(table, condition, (on,) if isinstance(on, str) else tuple(on))
+    return Outcome(table, condition, tuple(on) if isinstance(on, list | tuple) else (on,))
 
 
 @dataclass(frozen=True)
@@ -132,8 +133,8 @@ class Binary:
 
     def __post_init__(self) -> None:
         where = f"target {self.name!r}"
-        if not self.name:
-            raise ConfigError("a target needs a name.")
+        if not isinstance(self.name, str) or not self.name:
+            raise ConfigError(f"a target needs a name, got {self.name!r:.80}.")
         if not (hasattr(self.as_of, "column") and hasattr(self.as_of, "offset_us")):
             raise ConfigError(
                 f'{where}: as_of is a moment beside a column, like before("scheduled", "2h"), got {self.as_of!r}.'
@@ -142,8 +143,7 @@ class Binary:
             raise ConfigError(
                 f'{where}: label is an outcome, like outcome(arrivals, "delay >= 15", on="id"), got {self.label!r}.'
             )
-        if not 0 < self.maturity_quantile <= 1:
-            raise ConfigError(f"{where}: maturity_quantile must be in (0, 1], got {self.maturity_quantile}.")
+        share(f"{where}: maturity_quantile", self.maturity_quantile)
         within, maturity = self.within_us, None
         if self.maturity is not None:
             maturity = duration_us(self.maturity, what=f"{where}: maturity")
