@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 from hindcast.errors import UnknownName
 
-__all__ = ["FINDINGS", "Finding", "Severity"]
+__all__ = ["FINDINGS", "MEANINGS", "Finding", "Severity"]
 
 Severity = Literal["stop", "warn", "note"]
 """``stop``: figures would be meaningless; ``warn``: they would be worse than they look; ``note``: know it."""
@@ -40,6 +40,64 @@ FINDINGS: Mapping[str, str] = {
     "HC020": "shared by training and test",
 }
 """Every number and its title."""
+
+MEANINGS: Mapping[str, str] = {
+    "HC001": (
+        "No column says when a row happened. Only a split at random is left, which hides every change of the "
+        "world and every value that is known too late. Add the moment, even a coarse one."
+    ),
+    "HC002": (
+        "A moment in this column lies after the row's own. Whatever was written down at that moment cannot be "
+        "used at the question. Declare it as a table of its own with its own known time."
+    ),
+    "HC003": (
+        "One column alone tells the outcome almost perfectly, or far better than any other. Either the question "
+        "is easy, or the column was filled in with the answer, like the duration of a call that ended in a sale."
+    ),
+    "HC004": "The column is a term of the sum that is to be predicted.",
+    "HC005": (
+        "Rows repeat each other word for word. Repeats weigh more than they should, and stand on both sides of a "
+        "split."
+    ),
+    "HC006": (
+        "Rows with equal inputs have different labels. Some labels are wrong, or a column is missing that would "
+        "tell them apart."
+    ),
+    "HC007": (
+        "A first model does worse on later rows than on rows drawn at random, or the label's frequency moves. A "
+        "split at random promises what will not be kept."
+    ),
+    "HC008": "Rows are not independent: a split at random shows the model each entity's other rows.",
+    "HC009": (
+        "Columns have exactly the mean and spread, or the ends, that a scaler leaves, or gaps filled with the "
+        "mean of all rows: the test rows took part. A hint: some quantities are shares by nature."
+    ),
+    "HC010": (
+        "One class repeats itself far more than the others, or classes have exactly equal sizes. Copies land on "
+        "both sides of a split; and a model learns a base rate that the world does not have. Rebalance inside "
+        "training: hc.trained(learner, on=[...])."
+    ),
+    "HC011": "The label differs where the value is missing. Keep a column that says that it is missing.",
+    "HC012": (
+        "A column begins or stops at a moment: a feed changed. Learn from one side of it, or leave the column "
+        "out."
+    ),
+    "HC013": "A class has fewer than a hundred rows: its scores are guesses.",
+    "HC014": "The newest rows lack labels far more often than older ones. Such rows are not negatives: wait for them.",
+    "HC015": "The column is the same in every row.",
+    "HC016": "Nearly every row has its own value. Use it as a key or an entity.",
+    "HC017": (
+        "The column gives away how or where a row was collected. A model learns the source instead of the "
+        "subject."
+    ),
+    "HC018": (
+        "Rows were chosen by convenience, judgement, chains of acquaintance or quotas. Figures describe the "
+        "sample; no interval says how far they hold for the rest."
+    ),
+    "HC019": "Models that did not see these rows agree on another label. Have them looked at.",
+    "HC020": "Rows of the test part stand in the training part too, word for word or nearly so.",
+}
+"""What each number means and what is to be done, as on its page of the reference."""
 
 
 @dataclass(frozen=True, slots=True)

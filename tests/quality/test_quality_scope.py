@@ -13,7 +13,7 @@ import pytest
 from hindcast.cli.main import main
 from hindcast.columns import Column, Frame
 from hindcast.errors import ConfigError, UnknownName
-from hindcast.findings import FINDINGS, Finding
+from hindcast.findings import FINDINGS, MEANINGS, Finding
 from hindcast.metrics.value import Goal
 from hindcast.quality.framing import frame_question
 from hindcast.quality.hazards import row_codes
@@ -45,11 +45,12 @@ def numbers(columns, **options):
 
 
 def test_a_plain_table_is_left_in_peace():
-    found, whole = numbers(plain()[1])
+    found, whole = numbers(plain(n=5_000)[1])
     assert found == {}
     assert whole.framing.kind == "binary"
-    assert whole.floors[2].high < whole.floors[0].value  # there is something to learn
-    assert any("something to learn" in sentence for sentence in whole.summary())
+    assert all(floor.over_low > 0 for floor in whole.floors[:-1])  # there is something to learn
+    assert whole.fitness.answer == "yes"
+    assert whole.summary()[:2] == ["Will y be “yes”?", whole.fitness.says]
 
 
 def test_it_is_deterministic():
@@ -201,9 +202,10 @@ def test_an_unknown_number_is_no_finding():
 def test_every_number_has_a_paragraph():
     page = (Path(__file__).parents[2] / "docs" / "reference" / "findings.md").read_text(encoding="utf-8")
     for number, title in FINDINGS.items():
-        assert re.search(rf"^## {number}: {re.escape(title)}$", page, re.M), (
-            f"docs/reference/findings.md lacks {number}"
-        )
+        found = re.search(rf"^## {number}: {re.escape(title)}$\n(.*?)(?=^## |\Z)", page, re.M | re.S)
+        assert found, f"docs/reference/findings.md lacks {number}"
+        assert " ".join(found[1].replace("`", "").split()) == MEANINGS[number]
+    assert list(MEANINGS) == list(FINDINGS)
 
 
 def test_the_command_prints_it_and_says_by_its_end_whether_to_stop(tmp_path, capsys):
@@ -217,6 +219,9 @@ def test_the_command_prints_it_and_says_by_its_end_whether_to_stop(tmp_path, cap
     assert "Still to be said" in shown
     assert run("scope", str(tmp_path / "t.parquet"), "--label", "y", "--json") == 1
     assert json.loads(capsys.readouterr().out)["framing"]["kind"] == "binary"
+    assert run("scope", str(tmp_path / "t.parquet"), "--label", "y", "--html", str(tmp_path / "new" / "t.html")) == 1
+    assert "Will y be “yes”?" in (tmp_path / "new" / "t.html").read_text(encoding="utf-8")
+    assert "t.html" in capsys.readouterr().out
 
 
 @pytest.mark.skipif(DATA is None, reason="HINDCAST_DATA is not set")

@@ -122,7 +122,7 @@ def init(data: Path, out: Path, force: bool, **options: Any) -> int:
 
 @commands.command(
     short_help="Look a table over before anything is built on it.",
-    epilog="hindcast scope orders.parquet --label returned --time ordered_at",
+    epilog="hindcast scope orders.parquet --label returned --time ordered_at --html scope.html",
 )
 @click.argument("data", type=click.Path(path_type=Path), metavar="DATA")
 @click.option("--label", metavar="COLUMN", help="The column to predict; guessed where one is clearly it.")
@@ -134,6 +134,9 @@ def init(data: Path, out: Path, force: bool, **options: Any) -> int:
 @click.option("--false-alarm", type=float, help="What acting on another row is worth, such as -15.")
 @click.option("--unit", default="", help="Of both, such as USD.")
 @click.option("--zone", help="Whose clock times without an offset are read on.  [default: UTC]")
+@click.option(
+    "--html", type=click.Path(path_type=Path, dir_okay=False), help="Write a page to pass around, one HTML file."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print as JSON.")
 def scope(data: Path, **options: Any) -> int:
     """Look a CSV or Parquet table over: question, balance, delay, floors, leaks, gaps, and what is still to be said.

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 from hindcast.cli.init import DEFAULT_ZONE, read_table
+from hindcast.cli.results import print_json
 from hindcast.cli.tables import Grid, print_grid
 from hindcast.errors import ConfigError
 from hindcast.metrics.value import Goal
@@ -21,6 +21,7 @@ def scope_file(
     *,
     zone: str | None = None,
     as_json: bool = False,
+    html: Path | None = None,
     label: str | None = None,
     time: str | None = None,
     entity: str | None = None,
@@ -30,16 +31,24 @@ def scope_file(
     false_alarm: float | None = None,
     unit: str = "",
 ) -> int:
-    """Read the table, look it over and print what was found; 1 where a finding would make every figure meaningless."""
+    """Read the table, look it over, print or write what was found; 1 where every figure would be meaningless."""
     read = read_table(path, zone or DEFAULT_ZONE)
     if (hit is None) != (false_alarm is None):
         raise ConfigError("--hit and --false-alarm belong together: what acting is worth when right, and when wrong.")
     goal = None if hit is None or false_alarm is None else Goal("act", hit=hit, false_alarm=false_alarm, unit=unit)
     found = scope(read.frame, label=label, time=time, entity=entity, label_time=label_time, source=source, goal=goal)
+    told = {**found.describe(), "file": path.name, "refused": read.refused, "mended": read.mended}
+    if html is not None:
+        from hindcast.web.scope import render_scope
+
+        html.parent.mkdir(parents=True, exist_ok=True)
+        html.write_text(render_scope(told), encoding="utf-8")
     if as_json:
-        print(json.dumps({**found.describe(), "refused": read.refused, "mended": read.mended}, indent=2))
+        print_json(told)
     else:
         print_scope(found, read.mended)
+        if html is not None:
+            print(f"\nThe page to pass around: {html}")
     return int(any(finding.severity == "stop" for finding in found.findings))
 
 

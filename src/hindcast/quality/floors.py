@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -14,7 +14,7 @@ from hindcast.quality.framing import Framing
 from hindcast.quality.missing import witness_matrix
 from hindcast.values import Floats, Ints
 
-__all__ = ["Floor", "LearningPoint", "learning_curve", "measure_floors"]
+__all__ = ["Floor", "LearningPoint", "Sample", "learning_curve", "measure_floors"]
 
 MOST_ROWS = 50_000
 FEWEST = 30
@@ -28,8 +28,8 @@ class Floor:
     Parameters
     ----------
     name : str
-        ``zero rule`` answers the training rows' frequencies (or mean), ``last label`` the label of the latest earlier
-        row, ``first model`` is a boosted forest with the library's own settings.
+        ``zero rule`` answers the training rows' frequencies (or median), ``last label`` the label of the latest earlier
+        row, ``one rule`` asks one question of one column, ``first model`` is a small boosted forest, nothing tuned.
     metric : str
         ``log loss`` (nats) for classes, ``absolute error`` for amounts; lower is better.
     value, low, high : float
@@ -39,6 +39,11 @@ class Floor:
     worth, worth_low, worth_high : float
         What acting on its probabilities would be worth per 1,000 rows, in the goal's unit; NaN without a goal, or for
         anything but two classes.
+    over, over_low, over_high : float
+        Its mean per row beyond the first model's, with the 95% interval of the difference, row by row: above 0 where
+        the first model is better.
+    how : str
+        The rule, where it is one.
     """
 
     name: str
@@ -50,6 +55,10 @@ class Floor:
     worth: float = float("nan")
     worth_low: float = float("nan")
     worth_high: float = float("nan")
+    over: float = 0.0
+    over_low: float = 0.0
+    over_high: float = 0.0
+    how: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,75 +71,120 @@ class LearningPoint:
     high: float
 
 
-def measure_floors(
-    frame: Frame, framing: Framing, order: Ints, *, goal: Goal | None = None, seed: int = 0
-) -> tuple[list[Floor], Floats]:
-    """Scores of the floors and of a first model, learnt from the first three quarters of `order`.
+@dataclass(frozen=True, eq=False)
+class Sample:
+    """Labelled rows that a first model is tried on: learnt from the first three quarters, judged on the last.
 
     Parameters
     ----------
-    frame : Frame
-        What may be learnt from.
     framing : Framing
-    order : int64 array
-        Places of the rows in the order of time (or drawn at random where there is none).
+    names : tuple of str
+    matrix : float64 array, shape (n, names)
+    label : float64 array, shape (n,)
+    """
+
+    framing: Framing
+    names: tuple[str, ...]
+    matrix: Floats
+    label: Floats
+
+    @staticmethod
+    def of(frame: Frame, framing: Framing, order: Ints) -> Sample:
+        """At most 50,000 rows with a label, evenly spaced in `order`: that of time, or drawn at random."""
+        rows = order[~np.isnan(framing.label[order])]
+        rows = rows[:: max(1, -(-len(rows) // MOST_ROWS))]
+        return Sample(framing, tuple(frame.names), witness_matrix(frame.take(rows)), framing.label[rows])
+
+    def shuffled(self, seed: int) -> Sample:
+        """The same rows, split at random."""
+        order = np.random.default_rng([seed, 62]).permutation(len(self.label))
+        return replace(self, matrix=self.matrix[order], label=self.label[order])
+
+    @property
+    def cut(self) -> int:
+        """Rows to learn from."""
+        return len(self.label) * 3 // 4
+
+    def enough(self, least: int) -> bool:
+        """Whether there are so many rows, and anything to tell apart in the part to learn from."""
+        return len(self.label) >= least and len(np.unique(self.label[: self.cut])) > 1
+
+
+def measure_floors(sample: Sample, *, goal: Goal | None = None, seed: int = 0) -> tuple[Floor, ...]:
+    """Scores of the floors and, last, of a first model.
+
+    Parameters
+    ----------
+    sample : Sample
     goal : Goal, optional
         What a decision about the rarer of two classes is worth.
     seed : int, default 0
 
     Returns
     -------
-    floors : list of Floor
-        Empty where fewer than 40 rows have a label, or one of the parts has one class.
-    losses : float64 array, shape (rows in the last quarter,)
-        The first model's loss per row.
+    tuple of Floor
+        Empty where fewer than 40 rows have a label, or there is one class only to learn from.
     """
-    rows = _labelled(framing, order)
-    cut = len(rows) * 3 // 4
-    y = framing.label[rows]
-    if len(rows) < 40 or len(np.unique(y[:cut])) < 2:
-        return [], np.zeros(0)
-    matrix = witness_matrix(frame.take(rows))
-    truth = y[cut:]
+    if not sample.enough(40):
+        return ()
+    framing, cut = sample.framing, sample.cut
+    taught, truth = sample.label[:cut], sample.label[cut:]
+    rule, how = _one_rule(sample)
     answers = {
-        "zero rule": _always(framing, y[:cut], len(truth)),
-        "last label": _no_change(framing, y, cut),
-        "first model": _first_model(framing, matrix[:cut], y[:cut], matrix[cut:], seed),
+        "zero rule": _always(framing, taught, len(truth)),
+        "last label": _no_change(framing, sample.label, cut),
+        "one rule": rule,
+        "first model": _first_model(framing, sample.matrix[:cut], taught, sample.matrix[cut:], seed),
     }
-    losses = {name: _losses(framing, truth, answer) for name, answer in answers.items()}
     metric = "absolute error" if framing.kind == "regression" else "log loss"
+    losses = {name: _losses(framing, truth, answer) for name, answer in answers.items()}
     floors = []
-    for name, loss in losses.items():
+    for name, answer in answers.items():
         right = float("nan")
         if framing.kind != "regression":
-            right = float((answers[name].argmax(axis=1) == truth).mean())
+            right = float((answer.argmax(axis=1) == truth).mean())
         worth = (float("nan"),) * 3
         if goal is not None and framing.kind == "binary":
-            worth = _interval(1_000.0 * goal.value(goal.decide(answers[name][:, 1]), truth), seed)
-        floors.append(Floor(name, metric, *_interval(loss, seed), right, *worth))
-    return floors, losses["first model"]
+            worth = _interval(1_000.0 * goal.value(goal.decide(answer[:, 1]), truth), seed)
+        over = _interval(losses[name] - losses["first model"], seed)
+        told = how if name == "one rule" else ""
+        floors.append(Floor(name, metric, *_interval(losses[name], seed), right, *worth, *over, told))
+    return tuple(floors)
 
 
-def learning_curve(frame: Frame, framing: Framing, order: Ints, *, seed: int = 0) -> list[LearningPoint]:
-    """The first model's score on the last quarter after learning from 1/8, 1/4, 1/2 and all of the rows before it."""
-    rows = _labelled(framing, order)
-    cut = len(rows) * 3 // 4
-    if len(rows) < 200 or len(np.unique(framing.label[rows[:cut]])) < 2:
-        return []
-    matrix, y = witness_matrix(frame.take(rows)), framing.label[rows]
+def learning_curve(sample: Sample, whole: Floor, *, seed: int = 0) -> tuple[LearningPoint, ...]:
+    """The first model's score after learning from 1/8, 1/4, 1/2 and all of the rows; the last is `whole`."""
+    if not sample.enough(200):
+        return ()
     points = []
-    for share in (8, 4, 2, 1):
+    cut, y = sample.cut, sample.label
+    for share in (8, 4, 2):
         some = np.sort(np.random.default_rng([seed, 67]).permutation(cut)[: cut // share])
         if len(np.unique(y[some])) < 2:
             continue
-        answer = _first_model(framing, matrix[some], y[some], matrix[cut:], seed)
-        points.append(LearningPoint(len(some), *_interval(_losses(framing, y[cut:], answer), seed)))
-    return points
+        answer = _first_model(sample.framing, sample.matrix[some], y[some], sample.matrix[cut:], seed)
+        points.append(LearningPoint(len(some), *_interval(_losses(sample.framing, y[cut:], answer), seed)))
+    return (*points, LearningPoint(cut, whole.value, whole.low, whole.high))
 
 
-def _labelled(framing: Framing, order: Ints) -> Ints:
-    rows = order[~np.isnan(framing.label[order])]
-    return rows[:: max(1, -(-len(rows) // MOST_ROWS))]
+def _one_rule(sample: Sample) -> tuple[Floats, str]:
+    """The best single cut through a single column, and what it says."""
+    from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
+
+    framing, cut = sample.framing, sample.cut
+    matrix, y = np.clip(sample.matrix, -3e38, 3e38).astype(np.float32), sample.label[:cut]
+    x, asked = matrix[:cut], matrix[cut:]
+    if not x.shape[1]:
+        return _always(framing, y, len(asked)), ""
+    kind = DecisionTreeRegressor if framing.kind == "regression" else DecisionTreeClassifier
+    tree = kind(max_depth=1, min_samples_leaf=min(FEWEST, max(1, cut // 10)), random_state=0).fit(x, y)
+    if tree.tree_.node_count == 1:
+        return _always(framing, y, len(asked)), ""
+    side, ask = tree.apply(x), tree.apply(asked)
+    answer = np.empty((len(asked), *_always(framing, y, 1).shape[1:]))
+    for leaf in np.unique(side):
+        answer[ask == leaf] = _always(framing, y[side == leaf], 1)[0]
+    return answer, f"by {sample.names[int(tree.tree_.feature[0])]}"
 
 
 def _always(framing: Framing, y: Floats, n: int) -> Floats:
@@ -158,6 +212,7 @@ def _first_model(framing: Framing, x: Floats, y: Floats, asked: Floats, seed: in
     from threadpoolctl import threadpool_limits
 
     shared: dict[str, Any] = {"max_iter": 60, "max_leaf_nodes": 15, "random_state": seed, "early_stopping": False}
+    shared["l2_regularization"] = 1.0  # without it rare classes run wild
     if not x.shape[1]:
         return _always(framing, y, len(asked))
     with threadpool_limits(limits=1):
@@ -166,7 +221,7 @@ def _first_model(framing: Framing, x: Floats, y: Floats, asked: Floats, seed: in
             answer: Floats = model.predict(asked)
             return answer
         counts = np.bincount(y.astype(np.intp), minlength=len(framing.classes))
-        common = counts >= FEWEST if (counts >= FEWEST).sum() >= 2 else counts > 0  # boosting runs wild on a few rows
+        common = counts >= FEWEST if (counts >= FEWEST).sum() >= 2 else counts > 0
         rows = common[y.astype(np.intp)]
         found, codes = np.unique(y[rows], return_inverse=True)
         model = HistGradientBoostingClassifier(**shared).fit(x[rows], codes)

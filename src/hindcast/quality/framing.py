@@ -47,6 +47,26 @@ class Framing:
         """Rows with a label."""
         return int((~np.isnan(self.label)).sum())
 
+    def question(self, name: str) -> str:
+        """What is asked of the column `name`, as one asks it aloud."""
+        match self.kind:
+            case "binary":
+                return f"Will {name} be “{self.classes[1]}”?"
+            case "multiclass":
+                return f"Which of {len(self.classes)} classes will {name} be?"
+            case "regression":
+                return f"How much will {name} be?"
+        return f"No question yet about {name}"
+
+    def histogram(self, bins: int = 30) -> dict[str, list[float]]:
+        """Of an amount: edges and counts between its 1st and 99th percentile; what lies beyond is in the end bins."""
+        values = self.label[~np.isnan(self.label)]
+        low, high = np.quantile(values, [0.01, 0.99])
+        counts, edges = np.histogram(
+            np.clip(values, low, high), bins=bins, range=(low, high if high > low else low + 1)
+        )
+        return {"edges": edges.tolist(), "counts": counts.tolist()}
+
 
 def frame_question(column: Column, name: str) -> Framing:
     """How the label in `column` is best asked for.

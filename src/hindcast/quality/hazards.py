@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from hindcast.columns import Frame
 from hindcast.findings import Finding
-from hindcast.quality.floors import measure_floors
+from hindcast.quality.floors import Floor
 from hindcast.quality.framing import Framing
 from hindcast.quality.guess import profile
 from hindcast.quality.leaks import SURE_LEAK, alone, parts_of, suspects
 from hindcast.quality.missing import MissingColumn
 from hindcast.values import Bools, Floats, Ints, iso
 
-__all__ = ["Roles", "hazards", "row_codes"]
+__all__ = ["Roles", "hazards", "leaking_columns", "row_codes", "worst_first"]
 
 _RANK = {"stop": 0, "warn": 1, "note": 2}
 
@@ -36,23 +36,24 @@ def hazards(
     frame: Frame,
     roles: Roles,
     framing: Framing,
-    number: Floats,
     inputs: Frame,
     order: Ints,
     gaps: Sequence[MissingColumn],
-    *,
-    seed: int = 0,
+    by_time: Sequence[Floor],
+    at_random: Sequence[Floor],
 ) -> list[Finding]:
-    """All findings of a table, the worst first; the parameters are those of :func:`hindcast.quality.scope`, worked out.
+    """All findings of a table but leaks, the worst first.
 
     Parameters
     ----------
-    number : float64 array, shape (n,)
-        The label as one number per row.
+    frame, roles, framing, gaps
+        Those of :func:`hindcast.quality.scope`, worked out.
     inputs : Frame
         The columns that could be learnt from.
     order : int64 array
         Places of rows in the order of time.
+    by_time, at_random : sequence of Floor
+        Scores where the rows are split by time, and where they are split at random.
     """
     found: list[Finding] = []
     time = roles.time
@@ -66,12 +67,9 @@ def hazards(
                 "Add the moment: a split at random hides every change of the world and every leak of the future.",
             )
         )
-    found += _leaks(frame, framing, number, inputs, roles)
     found += _copies(frame, inputs, framing, order, bool(time))
-    leaking = {f.where for f in found if f.number in ("HC002", "HC003", "HC004")}
-    clean = inputs.select([name for name in inputs if name not in leaking])
     if time and framing.kind != "unlabelled":
-        found += _drift(clean, framing, order, seed)
+        found += _drift(by_time, at_random)
         found += _censored(framing, order, roles.label)
     if roles.entity:
         found += _groups(frame, roles.entity)
@@ -81,7 +79,12 @@ def hazards(
     found += _useless(inputs)
     if roles.source:
         found += _collection(inputs, frame, roles.source)
-    return sorted(found, key=lambda f: (_RANK[f.severity], f.number, f.where))
+    return found
+
+
+def worst_first(found: Iterable[Finding]) -> tuple[Finding, ...]:
+    """Findings by severity, then by number and place."""
+    return tuple(sorted(found, key=lambda f: (_RANK[f.severity], f.number, f.where)))
 
 
 def row_codes(frame: Frame, names: Sequence[str]) -> Ints:
@@ -100,7 +103,8 @@ def row_codes(frame: Frame, names: Sequence[str]) -> Ints:
 # ---- columns that know the answer -------------------------------------------------------------------------
 
 
-def _leaks(frame: Frame, framing: Framing, number: Floats, inputs: Frame, roles: Roles) -> Iterator[Finding]:
+def leaking_columns(frame: Frame, framing: Framing, number: Floats, inputs: Frame, roles: Roles) -> Iterator[Finding]:
+    """Columns that know the answer, or add up to it; `number` is the label as one number per row, shape (n,)."""
     if framing.kind == "unlabelled":
         return
     sums = parts_of(frame, [roles.label], list(inputs)) if framing.kind == "regression" else []
@@ -229,14 +233,11 @@ def _balanced(whole: Ints, framing: Framing) -> Iterator[Finding]:
 # ---- time -------------------------------------------------------------------------------------------------
 
 
-def _drift(inputs: Frame, framing: Framing, order: Ints, seed: int) -> Iterator[Finding]:
+def _drift(by_time: Sequence[Floor], at_random: Sequence[Floor]) -> Iterator[Finding]:
     """Whether a split at random would flatter: the first model's loss under both, each against its own base rate."""
-    shuffled = np.random.default_rng([seed, 62]).permutation(order)
-    by_time, _ = measure_floors(inputs, framing, order, seed=seed)
-    at_random, _ = measure_floors(inputs, framing, shuffled, seed=seed)
     if not by_time or not at_random:
         return
-    (zero, _, model), (zero_random, _, model_random) = by_time, at_random
+    zero, model, zero_random, model_random = by_time[0], by_time[-1], at_random[0], at_random[-1]
     worse = model.low > model_random.high
     moved = zero.low > zero_random.high or zero.high < zero_random.low
     if not worse and not moved:

@@ -2,44 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from hindcast.columns import Frame
-from hindcast.errors import ConfigError, UnknownName
+from hindcast.errors import ConfigError
 from hindcast.findings import Finding
 from hindcast.metrics.value import Goal
-from hindcast.quality.floors import Floor, LearningPoint, learning_curve, measure_floors
+from hindcast.parameters import choice, seed_of
+from hindcast.quality.feedback import Delay, measure_delay
+from hindcast.quality.fitness import Fitness, judge_fitness
+from hindcast.quality.floors import Floor, LearningPoint, Sample, learning_curve, measure_floors
 from hindcast.quality.framing import Framing, frame_question
 from hindcast.quality.guess import Guess, guess_entity, guess_target, guess_time
-from hindcast.quality.hazards import Roles, hazards
+from hindcast.quality.hazards import Roles, hazards, leaking_columns, worst_first
 from hindcast.quality.missing import MissingColumn, diagnose_missing
-from hindcast.values import Floats, Ints, duration_text, iso
+from hindcast.quality.timeline import Timeline, measure_timeline
+from hindcast.values import Floats, Ints, iso
 
-__all__ = ["Delay", "Scope", "scope"]
-
-
-@dataclass(frozen=True, slots=True)
-class Delay:
-    """How long labels take, from the row's time to the label's.
-
-    Parameters
-    ----------
-    known : int
-        Rows with both times.
-    unknown : int
-        Rows without the label's time: never, or not yet.
-    median_us, p90_us, p99_us : int
-        Of those known: too short where many are unknown.
-    """
-
-    known: int
-    unknown: int
-    median_us: int
-    p90_us: int
-    p99_us: int
+__all__ = ["Scope", "scope"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,11 +34,18 @@ class Scope:
     ----------
     rows : int
     columns : tuple of str
+    kinds : mapping from column to str
     roles : tuple of Guess
         Which columns are taken for the time, the label, the entity, and why.
     first_us, last_us : int or None
         The span of the time column.
+    question : str
+        In words.
     framing : Framing
+    fitness : Fitness
+        Whether machine learning is right here, with reasons.
+    timeline : Timeline or None
+        Rows, labels and gaps period by period; None without times.
     delay : Delay or None
     floors : tuple of Floor
     curve : tuple of LearningPoint
@@ -67,11 +58,14 @@ class Scope:
     """
 
     rows: int
-    columns: tuple[str, ...]
+    kinds: Mapping[str, str]
     roles: tuple[Guess, ...]
     first_us: int | None
     last_us: int | None
+    question: str
     framing: Framing
+    fitness: Fitness
+    timeline: Timeline | None
     delay: Delay | None
     floors: tuple[Floor, ...]
     curve: tuple[LearningPoint, ...]
@@ -85,10 +79,13 @@ class Scope:
         framing = self.framing
         return {
             "rows": self.rows,
-            "columns": list(self.columns),
+            "columns": list(self.kinds),
+            "kinds": dict(self.kinds),
             "roles": {guess.what: {"value": guess.value, "why": guess.why} for guess in self.roles},
             "first": None if self.first_us is None else iso(self.first_us),
             "last": None if self.last_us is None else iso(self.last_us),
+            "question": self.question,
+            "fitness": self.fitness.describe(),
             "framing": {
                 "kind": framing.kind,
                 "classes": [str(c) for c in framing.classes],
@@ -96,8 +93,13 @@ class Scope:
                 "labelled": framing.known,
                 "why": framing.why,
                 "alternatives": list(framing.alternatives),
+                "histogram": None if framing.kind != "regression" else framing.histogram(),
             },
-            "delay": None if self.delay is None else {n: getattr(self.delay, n) for n in Delay.__slots__},
+            "goal": None
+            if self.goal is None
+            else {"hit": self.goal.hit, "false_alarm": self.goal.false_alarm, "unit": self.goal.unit},
+            "timeline": None if self.timeline is None else self.timeline.describe(),
+            "delay": None if self.delay is None else self.delay.describe(),
             "floors": [{n: getattr(floor, n) for n in Floor.__slots__} for floor in self.floors],
             "curve": [{n: getattr(point, n) for n in LearningPoint.__slots__} for point in self.curve],
             "missing": [column.describe() for column in self.missing],
@@ -107,14 +109,10 @@ class Scope:
 
     def summary(self) -> list[str]:
         """The report in sentences, the most important first."""
-        said = [self._volume(), self._balance()]
+        said = [self.question, self.fitness.says, self._volume(), self._balance()]
         if self.delay is not None:
-            d = self.delay
-            said.append(
-                f"Labels take {duration_text(d.median_us)} in the middle and {duration_text(d.p90_us)} for nine in ten;"
-                f" {d.unknown:,} of {d.known + d.unknown:,} rows have no moment of the label."
-            )
-        said += self._beaten()
+            said.append(self.delay.sentence())
+        said += self._earned()
         if len(self.curve) > 1:
             before, last = self.curve[-2], self.curve[-1]
             better = last.high < before.value
@@ -129,7 +127,7 @@ class Scope:
 
     def _volume(self) -> str:
         span = "" if self.first_us is None else f", {iso(self.first_us)[:10]} to {iso(self.last_us or 0)[:10]}"
-        return f"{self.rows:,} rows of {len(self.columns)} columns{span}; {self.framing.known:,} have a label."
+        return f"{self.rows:,} rows of {len(self.kinds)} columns{span}; {self.framing.known:,} have a label."
 
     def _balance(self) -> str:
         framing = self.framing
@@ -145,23 +143,14 @@ class Scope:
         shown = ", ".join(shares[:6]) + (f" and {len(shares) - 6} more" if len(shares) > 6 else "")
         return f"{framing.kind.capitalize()}: {framing.why} ({shown})."
 
-    def _beaten(self) -> list[str]:
-        by_name = {floor.name: floor for floor in self.floors}
-        if "first model" not in by_name:
+    def _earned(self) -> list[str]:
+        if self.goal is None or not self.floors or self.floors[-1].worth != self.floors[-1].worth:
             return []
-        first = by_name["first model"]
-        floor = min((f for f in self.floors if f.name != "first model"), key=lambda f: f.value)
-        beats = first.high < floor.value
-        told = "there is something to learn" if beats else "nothing yet shows that a model would be worth having"
-        score = f"{first.value:.3f} [{first.low:.3f}, {first.high:.3f}]"
-        against = f"a first model {score}, the best floor ({floor.name}) {floor.value:.3f}"
-        said = [f"On the last quarter, by {first.metric}: {against}: {told}."]
-        if self.goal is not None and first.worth == first.worth:
-            best = max((f for f in self.floors if f.name != "first model"), key=lambda f: f.worth)
-            earns = f"{first.worth:,.0f} {self.goal.unit} [{first.worth_low:,.0f}, {first.worth_high:,.0f}]"
-            floors = f"on the best floor ({best.name}) {best.worth:,.0f}; doing nothing 0"
-            said.append(f"Acting on it would be worth {earns} per 1,000 rows; {floors}.")
-        return said
+        *others, first = self.floors
+        best = max(others, key=lambda f: f.worth)
+        earns = f"{first.worth:,.0f} {self.goal.unit} [{first.worth_low:,.0f}, {first.worth_high:,.0f}]"
+        floors = f"on the best floor ({best.name}) {best.worth:,.0f}; doing nothing 0"
+        return [f"Acting on a first model would be worth {earns} per 1,000 rows; {floors}."]
 
 
 def scope(
@@ -210,17 +199,17 @@ def scope(
     >>> found.framing.kind, [finding.number for finding in found.findings]
     ('binary', ['HC001'])
     """
+    if not isinstance(frame, Frame):
+        raise ConfigError(f"scope looks over a Frame (Frame.of, Frame.from_arrow), got {type(frame).__name__}.")
     if not len(frame) or not frame.names:
         raise ConfigError("the table holds no rows; there is nothing to look over.")
-    for what, name in {
-        "label": label,
-        "time": time,
-        "entity": entity,
-        "label_time": label_time,
-        "source": source,
-    }.items():
-        if name is not None and name not in frame:
-            raise UnknownName("column", name, frame.names, where=f"scope({what}=)")
+    if goal is not None and not isinstance(goal, Goal):
+        raise ConfigError(f"goal is a Goal, got {goal!r}.")
+    seed = seed_of(seed)
+    named = {"label": label, "time": time, "entity": entity, "label_time": label_time, "source": source}
+    for what, name in named.items():
+        if name is not None:
+            choice("column", name, frame.names, where=f"scope({what}=)")
     roles = []
     if label is None:
         guess = guess_target(frame)
@@ -240,26 +229,33 @@ def scope(
     number = _as_number(framing)
     gaps = diagnose_missing(inputs, number, at=asked, seed=seed)
     cast = Roles(label, when.value, about.value, label_time or "", source or "")
-    found = hazards(frame, cast, framing, number, inputs, order, gaps, seed=seed)
-    leaking = {finding.where for finding in found if finding.number in ("HC002", "HC003", "HC004")}
-    clean = inputs.select([name for name in inputs if name not in leaking])
-    floors, _ = (
-        measure_floors(clean, framing, order, goal=goal, seed=seed) if framing.kind != "unlabelled" else ([], None)
-    )
-    curve = learning_curve(clean, framing, order, seed=seed) if framing.kind != "unlabelled" else []
+    leaks = list(leaking_columns(frame, framing, number, inputs, cast))
+    clean = inputs.select([name for name in inputs if name not in {leak.where for leak in leaks}])
+    floors: tuple[Floor, ...] = ()
+    at_random: tuple[Floor, ...] = ()
+    curve: tuple[LearningPoint, ...] = ()
+    if framing.kind != "unlabelled":
+        sample = Sample.of(clean, framing, order)
+        floors = measure_floors(sample, goal=goal, seed=seed)
+        at_random = measure_floors(sample.shuffled(seed), seed=seed) if floors and when.value else ()
+        curve = learning_curve(sample, floors[-1], seed=seed) if floors else ()
+    found = worst_first([*leaks, *hazards(frame, cast, framing, inputs, order, gaps, floors, at_random)])
     moments = asked[frame[when.value].present()] if when.value else np.zeros(0, dtype=np.int64)
     return Scope(
         len(frame),
-        tuple(frame.names),
+        frame.kinds,
         tuple(roles),
         int(moments.min()) if moments.size else None,
         int(moments.max()) if moments.size else None,
+        framing.question(label),
         framing,
-        None if label_time is None or not when.value else _delay(frame, when.value, label_time),
-        tuple(floors),
-        tuple(curve),
+        judge_fitness(framing, floors, found, time=when.value, goal=goal),
+        measure_timeline(frame, when.value, framing, [gap.name for gap in gaps]) if when.value else None,
+        None if label_time is None or not when.value else measure_delay(frame, when.value, label_time),
+        floors,
+        curve,
         tuple(gaps),
-        tuple(found),
+        found,
         tuple(_lacking(when.value, about.value, label_time, framing, goal)),
         goal,
     )
@@ -292,18 +288,6 @@ def _as_number(framing: Framing) -> Floats:
         return framing.label
     chosen = 1.0 if framing.kind == "binary" else 0.0
     return np.where(np.isnan(framing.label), np.nan, (framing.label == chosen).astype(np.float64))
-
-
-def _delay(frame: Frame, time: str, label_time: str) -> Delay | None:
-    asked, known = frame[time], frame[label_time]
-    if known.kind != "time":
-        raise ConfigError(f"label_time={label_time!r} holds {known.kind} values, not times.")
-    both = asked.present() & known.present()
-    if not both.any():
-        return None
-    waits = (known.values - asked.values)[both]
-    median, p90, p99 = (int(v) for v in np.quantile(waits, [0.5, 0.9, 0.99]))
-    return Delay(int(both.sum()), int((asked.present() & ~known.present()).sum()), median, p90, p99)
 
 
 def _lacking(time: str, entity: str, label_time: str | None, framing: Framing, goal: Goal | None) -> list[str]:
