@@ -42,9 +42,7 @@ def _hindcast(place: Path, batch: int) -> Work:
         stream, emitted = FeatureStream(plan), np.empty((len(facts), OUT))
         for start in range(0, len(facts), batch):
             rows = slice(start, start + batch)
-            found = stream.follow("facts", facts.take(rows)).features
-            for at, name in enumerate(plan.names):
-                emitted[rows, at] = found[name].values
+            emitted[rows] = stream.follow("facts", facts.take(rows)).numbers
         return emitted
 
     return work

@@ -44,6 +44,7 @@ class GroupState:
         # a number that stands in its own cell is taken as it is; what is left is spelled out
         self._cells = [reading.cell if reading.cells else 0 for reading in group.readings]
         self._straight = self._cells == list(range(group.cells))
+        self._numbers = self._straight and all(r.cells == 1 and not r.is_list for r in group.readings)
         self._lists = [at for at, r in enumerate(group.readings) if r.is_list or r.collected]
         self._texts: list[tuple[int, Words]] = []
         self._coders: list[Coder | None] = [None] * len(group.slots)
@@ -85,12 +86,19 @@ class GroupState:
 
         `replaced` has the columns entity, event, known time and sequence of what leaves first; it may have no rows.
         """
-        out = np.empty((len(facts), self.group.cells))
+        out = np.empty((len(facts), self.out.size))
         self.pool.follow(ids, live, replaced, facts.event, facts.known, facts.seq, values, as_of, out)
         return out
 
+    @property
+    def is_plain(self) -> bool:
+        """Whether its features are numbers and stand in the order of the cells."""
+        return self._numbers and not self._texts
+
     def columns(self, out: Floats) -> dict[str, Column]:
         """The features in many answers; nothing in them may be collected."""
+        if self.is_plain:
+            return {name: Column("number", cells) for name, cells in zip(self.names, out.T, strict=True)}
         columns = {}
         for reading in self.group.readings:
             words = self.words[reading.slot] if reading.codes else None

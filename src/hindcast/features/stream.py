@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from operator import add
 from os import PathLike
 from pathlib import Path
 from types import TracebackType
@@ -19,13 +20,14 @@ import numpy as np
 from hindcast.columns import Frame, Kind
 from hindcast.errors import ConfigError, DataError, StateError
 from hindcast.facts.facts import Facts
+from hindcast.features.asked import instance_of
 from hindcast.features.dump import dump_facts, dump_online, layout_of, load_facts, load_online
 from hindcast.features.online import Answer, Followed, OnlineFeatures
 from hindcast.features.plan import FeaturePlan
 from hindcast.features.snapshot import Snapshots
 from hindcast.fold.late import again_and_late
 from hindcast.parameters import choice
-from hindcast.values import Duration, Ints, duration_text, duration_us, iso
+from hindcast.values import Duration, Floats, Ints, duration_text, duration_us, iso
 
 __all__ = ["Aside", "Counts", "Emitted", "FeatureStream", "LateFacts"]
 
@@ -65,7 +67,7 @@ class Counts(NamedTuple):
 
     def plus(self, other: Counts) -> Counts:
         """Both together."""
-        return Counts(*map(sum, zip(self, other, strict=True)))
+        return Counts._make(map(add, self, other))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -98,20 +100,30 @@ class Emitted:
     ----------
     features : Frame, n rows
         Made when first asked for.
+    numbers : float64 array, shape (n, features)
+        The same as a model takes them, without columns; NaN for null, texts and lists are refused.
     as_of : int64 array, shape (n,)
     rows : int64 array, shape (n,)
         Of which of the given facts: all but those kept aside or taken before.
     counts : Counts
     """
 
-    __slots__ = ("_found", "counts", "rows")
+    __slots__ = ("_found", "_rows", "counts")
 
-    def __init__(self, found: Followed, rows: Ints, counts: Counts) -> None:
-        self._found, self.rows, self.counts = found, rows, counts
+    def __init__(self, found: Followed, rows: Ints | None, counts: Counts) -> None:
+        self._found, self._rows, self.counts = found, rows, counts
+
+    @property
+    def rows(self) -> Ints:
+        return np.arange(len(self.as_of), dtype=np.int64) if self._rows is None else self._rows
 
     @property
     def features(self) -> Frame:
         return self._found.features
+
+    @property
+    def numbers(self) -> Floats:
+        return self._found.numbers
 
     @property
     def as_of(self) -> Ints:
@@ -263,17 +275,18 @@ class FeatureStream:
         self._settle(table, facts, aside, counts)
         return Emitted(found, rows, counts)
 
-    def _admit(self, table: str, facts: Facts) -> tuple[Facts, Ints, Aside | None, Counts]:
-        """What of a batch is to be taken, its rows, and what is to be kept aside."""
+    def _admit(self, table: str, facts: Facts) -> tuple[Facts, Ints | None, Aside | None, Counts]:
+        """What of a batch is to be taken, its rows (None for all), and what is to be kept aside."""
+        instance_of("facts", facts, Facts)
         n = len(facts)
         if table not in self._columns:
             return facts.take(slice(0, 0)), np.zeros(0, dtype=np.int64), None, Counts(ignored=n)
         now = self.online.now_us
         mark, bound = self.watermarks.get(table, -1), now - self.lateness_us
         again, late = again_and_late(facts.known, facts.seq, mark, bound)
-        rows = np.arange(n, dtype=np.int64)
         if not again and (not late or self.late == "revise"):
-            return facts, rows, None, Counts(n - late, late)
+            return facts, None, None, Counts(n - late, late)
+        rows = np.arange(n, dtype=np.int64)
         new = facts.seq > mark
         tardy = new & (facts.known < bound)
         if self.late == "refuse" and late:
@@ -293,7 +306,8 @@ class FeatureStream:
         if aside is not None:
             self._aside.setdefault(table, []).append(aside)
         if len(facts) and table in self._columns:
-            self.watermarks[table] = max(self.watermarks.get(table, -1), int(facts.seq.max()))
+            last = int(facts.seq[0] if len(facts) == 1 else facts.seq.max())
+            self.watermarks[table] = max(self.watermarks.get(table, -1), last)
 
     def _count(self, table: str, counts: Counts) -> None:
         held = self.counts.get(table)
