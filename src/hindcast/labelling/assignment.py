@@ -47,7 +47,7 @@ class Desk:
     Control items go to everybody: with ``gold_every=n`` one at a random place of every `n` tasks while there are any;
     otherwise among the others.
 
-    Cost: O(items log items) for an annotator's first pick (0.6 s for 10^6), then O(log items) per pick, plus the items
+    Cost: O(items log items) for an annotator's first pick (2 s for 10^6), then O(log items) per pick, plus the items
     kept for others. Memory: 16 bytes per item, and 4 (12 where priorities differ) per item and annotator.
     """
 
