@@ -163,6 +163,17 @@ def test_a_model_without_kept_lineage_says_so(town: Assembly, monkeypatch: pytes
     assert town.lineage().forward(item="c5")["models"] == []
 
 
+def test_rows_that_are_not_found_again_as_they_were_are_said_to_be_so(town: Assembly, monkeypatch: pytest.MonkeyPatch):
+    from hindcast.loop import lineage
+
+    kept = lineage._kept
+    monkeypatch.setattr(lineage, "_kept", lambda *given: {**kept(*given), "rows": "0" * 32})
+    assert not town.lineage().model("v1")["verified"]
+    monkeypatch.setattr(lineage, "_kept", lambda *given: {**kept(*given), "landed": {"comments": 240, "labels": 3}})
+    told = town.lineage().model("v1")
+    assert (told["verified"], told["rows_used"]) == (False, 3)
+
+
 SYSTEM = """
 import sys
 sys.path.insert(0, {tests!r})

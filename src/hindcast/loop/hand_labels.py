@@ -39,7 +39,7 @@ def project_folder(source: HandLabels, base: Path) -> Path:
 class LabelFeed:
     """What is decided in a labelling project, as rows of a table; :meth:`refresh` takes in what is new.
 
-    Cost: a refresh reads the newest segment of the project's journal and folds the new events.
+    Cost: a refresh reads the newest segment of the project's journal, if it has grown, and folds the new events.
 
     Parameters
     ----------
@@ -66,11 +66,17 @@ class LabelFeed:
         self.decisions: list[Decision] = []
         self._taken = 0
         self._deciding, self._position = Deciding(), 0
+        self._written: list[tuple[str, int, int]] | None = None
         self.refresh()
 
     def refresh(self) -> int:
         """Take in what was written since; how many decisions there are now."""
+        newest = sorted((self.folder / "journal").glob("*.seg"))[-1:]
+        written = [(path.name, stat.st_size, stat.st_mtime_ns) for path in newest for stat in (path.stat(),)]
+        if written == self._written:  # appended to only, so nothing is new
+            return len(self.decisions)
         self._reader.refresh()
+        self._written = written
         for entry in self._reader.entries(self._position):
             event = decode_event(entry.position, entry.kind, entry.body)
             self.decisions += sorted(self._deciding.take(event), key=lambda one: one.item)
