@@ -30,7 +30,7 @@ if TYPE_CHECKING:
         size,
         slice_floor,
     )
-    from hindcast.facts import Table, after, before, files, frame
+    from hindcast.facts import Table, after, before, files, frame, hand_labels
     from hindcast.features import (
         aggregate,
         decayed,
@@ -54,11 +54,12 @@ if TYPE_CHECKING:
     from hindcast.features.logged import logged
     from hindcast.features.noted import feature
     from hindcast.metrics import Goal
-    from hindcast.models import last_label, random, rule, trained, zero_rule
+    from hindcast.models import in_two_phases, last_label, random, rule, sampled_dynamically, trained, zero_rule
     from hindcast.models.lightgbm import LightGBM as lightgbm
     from hindcast.models.logistic import Logistic as logistic
     from hindcast.quality import scope
     from hindcast.sampling import recent_rows, sample_rows, stratified_rows, weighted_rows
+    from hindcast.semi import self_trained
     from hindcast.system import Monitoring, System, Training, load_system
     from hindcast.trainset import Binary, outcome
     from hindcast.trial import canary, shadow
@@ -94,7 +95,9 @@ __all__ = [
     "focal",
     "frame",
     "fresh",
+    "hand_labels",
     "holds",
+    "in_two_phases",
     "increasing",
     "invariant",
     "labelling_function",
@@ -126,7 +129,9 @@ __all__ = [
     "request",
     "rule",
     "sample_rows",
+    "sampled_dynamically",
     "scope",
+    "self_trained",
     "session",
     "shadow",
     "shared_neighbours",
@@ -169,7 +174,7 @@ _ROOMS: dict[str, tuple[str, ...]] = {
         "size",
         "slice_floor",
     ),
-    "hindcast.facts": ("Table", "after", "before", "files", "frame"),
+    "hindcast.facts": ("Table", "after", "before", "files", "frame", "hand_labels"),
     "hindcast.features.logged": ("logged",),
     "hindcast.features.noted": ("feature",),
     "hindcast.features": (
@@ -193,9 +198,10 @@ _ROOMS: dict[str, tuple[str, ...]] = {
         "window",
     ),
     "hindcast.metrics": ("Goal",),
-    "hindcast.models": ("last_label", "random", "rule", "trained", "zero_rule"),
+    "hindcast.models": ("in_two_phases", "last_label", "random", "rule", "sampled_dynamically", "trained", "zero_rule"),
     "hindcast.quality": ("scope",),
     "hindcast.sampling": ("recent_rows", "sample_rows", "stratified_rows", "weighted_rows"),
+    "hindcast.semi": ("self_trained",),
     "hindcast.system": ("Monitoring", "System", "Training", "load_system"),
     "hindcast.trainset": ("Binary", "outcome"),
     "hindcast.trial": ("canary", "shadow"),
