@@ -284,9 +284,9 @@ def test_the_figure_is_plain_data(rows):
         (lambda: delay_curve([0], [5], entered=[6], now=9), DataError, "before anybody watched it"),
         (lambda: delay_curve(["soon"], [1]), DataError, "not a moment"),
         (lambda: delay_curve(np.zeros((2, 2)), [1]), DataError, "shape"),
-        (lambda: delay_curve([0], [1], level=2), ConfigError, "between 0 and 1"),
-        (lambda: delay_curve([0], [1], interval="x"), ConfigError, "'log-log' or 'greenwood'"),
-        (lambda: delay_curve([0], [1]).quantile(2), ConfigError, "lies in"),
+        (lambda: delay_curve([0], [1], level=2), ConfigError, "above 0 and below 1"),
+        (lambda: delay_curve([0], [1], interval="x"), ConfigError, "log-log"),
+        (lambda: delay_curve([0], [1]).quantile(2), ConfigError, "at most 1"),
         (lambda: delay_curve([0], [1]).share("soon"), ConfigError, "not a duration"),
     ],
 )

@@ -250,7 +250,7 @@ OPTIONS = {"model": LogisticRegression(), "train_until": 2 * DAY_US}
         (lambda: horizon_costs(A, A, [0, 1, 0, 1], "1h"), ConfigError, "list of durations"),
         (lambda: horizon_costs(A, A, [0, 1, 0, 1], ["2h"], final="1h"), ConfigError, "before the horizon"),
         (lambda: horizon_costs(A, A, [0, 1, 0, 1], ["99d"]), DataError, "no row is old enough"),
-        (lambda: horizon_costs(A, A, [0, 1, 0, 1], ["1h"], missing="x"), ConfigError, "'negative' or 'drop'"),
+        (lambda: horizon_costs(A, A, [0, 1, 0, 1], ["1h"], missing="x"), ConfigError, "drop, negative"),
         (lambda: horizon_costs(A, A, [0, 1, 0, 1], ["1h"], blocks=[1]), DataError, "1 blocks"),
         (lambda: horizon_costs([None], [1], [1], ["1h"]), DataError, "no moment"),
         (lambda: horizon_accuracy(A, A, A, [0, 1, 0, 1], ["9d"], **OPTIONS), DataError, "final label yet"),
@@ -258,7 +258,7 @@ OPTIONS = {"model": LogisticRegression(), "train_until": 2 * DAY_US}
         (
             lambda: horizon_accuracy(A, A, A, [0, 1, 0, 1], ["1h"], corrections=["x"], **OPTIONS),
             ConfigError,
-            "a correction is",
+            "no correction",
         ),
         (
             lambda: horizon_accuracy(

@@ -121,7 +121,7 @@ def test_impressions_by_name():
         (lambda: click_labels([None], [0], [1], within="1s"), DataError, "has no moment"),
         (lambda: click_labels([0], [0], [1], within="1s", dwell=[-1.0]), DataError, "dwell below zero"),
         (lambda: click_labels([0], [0], [1], within="1s", least=3), ConfigError, "needs the dwell"),
-        (lambda: click_labels([0], [0], [1], within="1s", dwell=[1.0], cap=0), ConfigError, "above zero"),
+        (lambda: click_labels([0], [0], [1], within="1s", dwell=[1.0], cap=0), ConfigError, "above 0"),
         (lambda: click_labels([0], [0], [1], within="soon"), ConfigError, "not a duration"),
         (lambda: examination([1], [0.5]), DataError, "still waiting"),
         (lambda: examination([1, 2], [1]), DataError, "2 positions meet 1"),

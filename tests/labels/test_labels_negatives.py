@@ -115,9 +115,9 @@ def test_a_group_that_took_nearly_all_is_served():
     ("call", "error", "says"),
     [
         (lambda: sample_negatives(["a"], ["x"], how="unifrm"), UnknownName, "Did you mean 'uniform'"),
-        (lambda: sample_negatives(["a"], ["x"], draws=0), ConfigError, "draws >= 1"),
+        (lambda: sample_negatives(["a"], ["x"], draws=0), ConfigError, "at least 1"),
         (lambda: sample_negatives(["a"], ["x"], how="hard"), ConfigError, "need a score"),
-        (lambda: sample_negatives(["a"], ["x"], alpha=-1), ConfigError, "alpha is at least zero"),
+        (lambda: sample_negatives(["a"], ["x"], alpha=-1), ConfigError, "alpha must be"),
         (lambda: sample_negatives(["a"], ["x"], items=["y"]), UnknownName, "no item 'x'"),
         (lambda: sample_negatives(["a"], ["x"], items=["x", "x"]), DataError, "listed twice"),
         (lambda: sample_negatives(["a"], ["x", "y"]), DataError, "1 groups meet 2 items"),

@@ -7,8 +7,9 @@ from typing import Any, Literal
 
 import numpy as np
 
-from hindcast.errors import ConfigError, DataError, UnknownName
-from hindcast.labels.moments import moments_of
+from hindcast.errors import ConfigError, DataError
+from hindcast.labels.moments import listed, moments_of
+from hindcast.parameters import choice
 from hindcast.sampling import strata_of
 from hindcast.values import NEVER, Duration, Floats, Ints, duration_us
 
@@ -87,13 +88,12 @@ def attribute(
     >>> found.per_touch().tolist(), found.owed().tolist()
     ([0.0, 1.0, 0.0], [True, False])
     """
-    if rule not in _RULES:
-        raise UnknownName("rule", str(rule), _RULES, where="attribute")
+    choice("rule", rule, _RULES, where="attribute")
     window, half = duration_us(within, what="within"), duration_us(half_life, what="half_life")
     if half < 1:
         raise ConfigError("attribute: a half-life is above zero.")
     touch_at, outcome_at = moments_of(touched, "touched"), moments_of(happened, "happened")
-    groups = strata_of([*_items(touched_by), *_items(outcome_by)]).code
+    groups = strata_of([*listed(touched_by, "touched_by"), *listed(outcome_by, "outcome_by")]).code
     t, o = len(touch_at), len(outcome_at)
     if len(groups) != t + o:
         raise DataError(f"{t} touches and {o} outcomes came with {len(groups)} owners; give one for each.")
@@ -135,9 +135,3 @@ def _first_after(group: Ints, at: Ints, wanted: Ints, moment: Ints) -> Ints:
     result = np.empty(len(order), dtype=np.int64)
     result[order] = before
     return result[len(group) :]
-
-
-def _items(values: Any) -> list[Any]:
-    if hasattr(values, "to_pylist"):
-        return list(values.to_pylist())
-    return list(values.tolist() if hasattr(values, "tolist") else values)

@@ -18,8 +18,10 @@ from typing import Any, Literal
 import numpy as np
 
 from hindcast.errors import ConfigError, DataError
-from hindcast.labels.moments import about, moments_of
+from hindcast.labels.moments import about, moment_at, moments_of
 from hindcast.metrics import Estimate
+from hindcast.parameters import choice, level_of, whole
+from hindcast.parameters import share as share_of
 from hindcast.trainset import Spine
 from hindcast.values import (
     NEVER,
@@ -104,8 +106,7 @@ class DelayCurve:
         NaN where the curve does not get there; an upper bound that it does not get to is NaN too: nobody has waited
         long enough to know.
         """
-        if not 0 <= share <= 1:
-            raise ConfigError(f"a share of labels lies in [0, 1], got {share}.")
+        share = share_of("share", share, zero=True)
         low, high = self.bounds()
         return Estimate(self._reached(self.known, share), self._reached(high, share), self._reached(low, share), self.n)
 
@@ -151,6 +152,7 @@ class DelayCurve:
 
         At most `points` steps are drawn; pass it to ``plotly.graph_objects.Figure`` or to plotly.js.
         """
+        points = whole("points", points, least=2)
         picks = np.arange(len(self.age))
         if len(picks) > points:
             picks = np.unique(np.linspace(0, len(self.age) - 1, points).round().astype(np.int64))
@@ -258,10 +260,8 @@ def delay_curve(
     >>> curve.share("1h"), curve.share("3h"), curve.censored
     (0.25, 0.625, 2)
     """
-    if not 0 < level < 1:
-        raise ConfigError(f"an interval needs a level between 0 and 1, got {level}.")
-    if interval not in ("log-log", "greenwood"):
-        raise ConfigError(f"interval is 'log-log' or 'greenwood', got {interval!r}.")
+    level = level_of("level", level)
+    choice("interval", interval, ("log-log", "greenwood"), where="delay_curve")
     start, end = moments_of(asked, "asked"), moments_of(known, "known")
     gone = np.full(len(start), NEVER) if never is None else moments_of(never, "never")
     since = start if entered is None else moments_of(entered, "entered")
@@ -274,7 +274,7 @@ def delay_curve(
     if both.any():
         raise DataError("a row has a label and is said never to have one", row=int(both.argmax()) + 1)
     last = [int(values[values < NEVER].max()) + 1 for values in (start, end, gone) if (values < NEVER).any()]
-    now_us = max(last, default=0) if now is None else moment_us(now, what="now")
+    now_us = max(last, default=0) if now is None else moment_at(now, "now")
     return _curve(start, end, gone, since, now_us, level, interval)
 
 

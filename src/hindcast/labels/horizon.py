@@ -17,11 +17,12 @@ import numpy as np
 
 from hindcast.errors import ConfigError, DataError
 from hindcast.labels.delayed import binary, fake_negative_weights, known_weights, undelayed_probability
-from hindcast.labels.moments import moments_of
+from hindcast.labels.moments import listed, moment_at, moments_of
 from hindcast.metrics import Estimate, difference, interval, student_quantile
+from hindcast.parameters import choice, level_of, seed_of
 from hindcast.sampling import strata_of
 from hindcast.sampling.blocks import rows_in, take_rows
-from hindcast.values import DAY_US, NEVER, Bools, Duration, Floats, Ints, Moment, duration_text, duration_us, moment_us
+from hindcast.values import DAY_US, NEVER, Bools, Duration, Floats, Ints, Moment, duration_text, duration_us
 
 __all__ = [
     "Correction",
@@ -145,13 +146,15 @@ def horizon_costs(
     >>> one.base_rate.value, four.base_rate.value, one.false_negatives.value
     (0.0, 0.5, 1.0)
     """
+    level = level_of("level", level)
+    choice("missing", missing, ("negative", "drop"), where="horizon_costs")
     data = _Data.of(asked, known, label, now)
     ages = _ages(horizons)
     last = _final(final, ages)
     found, y = data.final(last, missing)
     if not len(found):
         raise DataError(f"no row is old enough for a final label: none was asked {duration_text(last)} before now.")
-    group = data.days if blocks is None else np.asarray(blocks)
+    group = data.days if blocks is None else strata_of(listed(blocks, "blocks")).code
     if len(group) != len(data.asked):
         raise DataError(f"{len(data.asked)} rows came with {len(group)} blocks.")
     code = np.unique(group[found], return_inverse=True)[1]
@@ -249,17 +252,24 @@ def horizon_accuracy(
     DataError
         Where a horizon admits no rows, or rows of one label only; where no later row has a final label.
     """
+    level, seed = level_of("level", level), seed_of(seed)
+    choice("missing", missing, ("negative", "drop"), where="horizon_accuracy")
+    if isinstance(corrections, str) or not isinstance(corrections, Sequence):
+        raise ConfigError(f"corrections are a list such as ['none', 'weights'], got {corrections!r}.")
+    if not hasattr(model, "fit") and not callable(model):
+        raise ConfigError(f"a model is a classifier, or a function of x, y and weight, got {model!r}.")
+    if progress is not None and not callable(progress):
+        raise ConfigError(f"progress is a function of (done, of how many), got {progress!r}.")
     data = _Data.of(asked, known, label, now)
     if rows_in(x) != len(data.asked):
         raise DataError(f"{len(data.asked)} rows were asked and x has {rows_in(x)}.")
     for correction in corrections:
-        if correction not in ("none", "weights", "calibrate"):
-            raise ConfigError(f"a correction is 'none', 'weights' or 'calibrate', got {correction!r}.")
+        choice("correction", correction, ("none", "weights", "calibrate"), where="horizon_accuracy")
         if correction == "calibrate" and missing == "drop":
             raise ConfigError("'calibrate' is for negatives by default (missing='negative'); use 'weights'.")
     ages = _ages(horizons)
     last = _final(final, ages)
-    until = moment_us(train_until, what="train_until")
+    until = moment_at(train_until, "train_until")
     judged, truth = data.final(last, missing, since=until)
     if not len(judged):
         raise DataError("no row asked from train_until on has a final label yet; train earlier, or wait.")
@@ -350,7 +360,14 @@ class _Data:
     @staticmethod
     def of(asked: Any, known: Any, label: Any, now: Moment | None) -> _Data:
         start, end = moments_of(asked, "asked"), moments_of(known, "known")
-        y = np.asarray(label, dtype=np.float64)
+        try:
+            y = np.asarray(label, dtype=np.float64)
+        except (TypeError, ValueError):
+            raise DataError(
+                "labels are 0 and 1, shape (n,), and anything that is a number where there is none."
+            ) from None
+        if y.ndim != 1:
+            raise DataError(f"labels have shape (n,), got {y.shape}.")
         if not len(start) == len(end) == len(y):
             raise DataError(
                 f"{len(start)} rows were asked, {len(end)} known, {len(y)} labelled; give one of each per row."
@@ -359,7 +376,7 @@ class _Data:
             raise DataError("a row has no moment at which it was asked", row=int((start >= NEVER).argmax()) + 1)
         binary(np.where(end < NEVER, y, 0.0))
         seen = [int(values[values < NEVER].max()) + 1 for values in (start, end) if (values < NEVER).any()]
-        return _Data(start, end, y, max(seen, default=0) if now is None else moment_us(now, what="now"))
+        return _Data(start, end, y, max(seen, default=0) if now is None else moment_at(now, "now"))
 
     @property
     def days(self) -> Ints:
@@ -369,8 +386,6 @@ class _Data:
         self, age: int, missing: Missing, *, since: int | None = None, at: int | None = None
     ) -> tuple[Ints, Floats]:
         """Rows that are `age` old by `at` (or now), and their final labels."""
-        if missing not in ("negative", "drop"):
-            raise ConfigError(f"missing is 'negative' or 'drop', got {missing!r}.")
         old: Bools = self.asked + age <= (self.now if at is None else min(at, self.now))
         if since is not None:
             old &= self.asked >= since
@@ -443,7 +458,7 @@ def _ratio(part: Floats, whole: Floats) -> Floats:
 
 
 def _ages(horizons: Sequence[Duration]) -> list[int]:
-    if isinstance(horizons, str) or not len(horizons):
+    if isinstance(horizons, str | bytes) or not isinstance(horizons, Sequence | np.ndarray) or not len(horizons):
         raise ConfigError("horizons are a list of durations such as ['1h', '6h', '1d'].")
     return [duration_us(horizon, what="horizon") for horizon in horizons]
 

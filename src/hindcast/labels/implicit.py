@@ -16,11 +16,12 @@ from typing import Any
 import numpy as np
 
 from hindcast.errors import ConfigError, DataError
-from hindcast.labels.moments import moments_of
+from hindcast.labels.moments import listed, moment_at, moments_of
 from hindcast.metrics import Estimate
 from hindcast.metrics.rows import numbers
+from hindcast.parameters import level_of, number
 from hindcast.sampling import strata_of
-from hindcast.values import NEVER, Bools, Duration, Floats, Ints, Moment, duration_us, moment_us
+from hindcast.values import NEVER, Bools, Duration, Floats, Ints, Moment, duration_us
 
 __all__ = ["ImplicitLabels", "click_labels", "examination", "position_weights"]
 
@@ -141,13 +142,14 @@ def click_labels(
         wrong = int((seconds < 0).argmax())
         raise DataError("a dwell below zero", row=wrong + 1, column="dwell", value=float(seconds[wrong]))
     for name, limit in (("least", least), ("cap", cap)):
-        if limit is not None and not (limit > 0 and dwell is not None):
-            raise ConfigError(
-                f"click_labels: {name} is in seconds above zero and needs the dwell of each click (dwell=)."
-            )
+        if limit is None:
+            continue
+        number(f"click_labels: {name}, in seconds,", limit, above=0, most=1e9)
+        if dwell is None:
+            raise ConfigError(f"click_labels: {name} needs the dwell of each click (dwell=).")
     horizon = duration_us(within, what="within")
     wait = 0 if least is None else round(least * 1_000_000)
-    limit_us = NEVER if now is None else moment_us(now, what="now")
+    limit_us = NEVER if now is None else moment_at(now, "now")
 
     matched = row >= 0
     since = np.where(matched, start[np.maximum(row, 0)] if n else 0, 0)
@@ -212,6 +214,7 @@ def examination(position: Any, label: Any, *, level: float = 0.95) -> dict[Any, 
     >>> {place: rate.value for place, rate in rates.items()}
     {1: 1.0, 2: 0.5}
     """
+    level = level_of("level", level)
     y = _binary(label)
     places = strata_of(position)
     if len(places.code) != len(y):
@@ -245,6 +248,9 @@ def position_weights(label: Any, position: Any, chance: Mapping[Any, Any], *, ca
     >>> position_weights([1, 1, 0], [1, 2, 2], {1: 1.0, 2: 0.5}).tolist()
     [1.0, 2.0, 1.0]
     """
+    cap = number("cap", cap, above=0)
+    if not isinstance(chance, Mapping):
+        raise ConfigError(f"chance is a mapping from position to number, got {type(chance).__name__}.")
     y = _binary(label)
     places = strata_of(position)
     if len(places.code) != len(y):
@@ -254,10 +260,10 @@ def position_weights(label: Any, position: Any, chance: Mapping[Any, Any], *, ca
         if name not in chance:
             raise DataError("nobody knows how often this position is looked at", column="position", value=name)
         value = chance[name]
-        number = float(value.value if isinstance(value, Estimate) else value)
-        if not number > 0:
-            raise DataError("a chance to be looked at is above zero", column="position", value=name)
-        values[code] = number
+        looked = value.value if isinstance(value, Estimate) else value
+        if not (isinstance(looked, int | float | np.number) and looked > 0):
+            raise DataError("a chance to be looked at is a number above zero", column="position", value=name)
+        values[code] = looked
     weight = np.where(y == 1, 1 / values[places.code], 1.0) if len(y) else np.ones(0)
     return np.asarray(np.minimum(weight, cap))
 
@@ -268,12 +274,16 @@ def position_weights(label: Any, position: Any, chance: Mapping[Any, Any], *, ca
 def _places(impression: Any, key: Any, n: int) -> Ints:
     """The place of each click's impression, -1 where it is not here."""
     if key is None:
-        places = np.asarray(impression)
-        if len(places) and places.dtype.kind not in "iu":
+        places = np.asarray(listed(impression, "impression"))
+        if len(places) and (places.dtype.kind not in "iu" or places.ndim != 1):
             raise DataError("impressions are named by place, whole numbers from 0; pass key= to name them otherwise.")
         places = places.astype(np.int64)
         return np.where((places >= 0) & (places < n), places, -1)
-    names = list(key.tolist() if hasattr(key, "tolist") else key)
+    names, wanted = listed(key, "key"), listed(impression, "impression")
+    for what, values in (("key", names), ("impression", wanted)):
+        wrong = next((row for row, name in enumerate(values) if getattr(name, "__hash__", None) is None), None)
+        if wrong is not None:
+            raise DataError("a name is a text or a number", row=wrong + 1, column=what, value=values[wrong])
     if len(names) != n:
         raise DataError(f"{n} impressions came with {len(names)} keys.")
     index = {name: place for place, name in enumerate(names)}
@@ -281,7 +291,6 @@ def _places(impression: Any, key: Any, n: int) -> Ints:
         seen: set[Any] = set()
         twice = next(name for name in names if name in seen or seen.add(name))  # type: ignore[func-returns-value]
         raise DataError("two impressions have one key", column="key", value=twice)
-    wanted = impression.tolist() if hasattr(impression, "tolist") else list(impression)
     return np.fromiter((index.get(name, -1) for name in wanted), dtype=np.int64, count=len(wanted))
 
 

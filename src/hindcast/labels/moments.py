@@ -10,7 +10,7 @@ import numpy as np
 from hindcast.errors import ConfigError, DataError
 from hindcast.values import DAY_US, HOUR_US, NEVER, Ints, duration_text, moment_us
 
-__all__ = ["about", "moments_of"]
+__all__ = ["about", "listed", "moment_at", "moments_of"]
 
 
 def moments_of(values: Any, what: str) -> Ints:
@@ -20,11 +20,10 @@ def moments_of(values: Any, what: str) -> Ints:
     if isinstance(values, np.ma.MaskedArray):
         masked, values = np.ma.getmaskarray(values), values.data.astype(object)
         values[masked] = None
-    array = (
-        values
-        if isinstance(values, np.ndarray)
-        else np.asarray(values if not isinstance(values, Sequence) else list(values))
-    )
+    try:
+        array = np.asarray(list(values) if isinstance(values, Sequence) else values)
+    except ValueError:
+        raise DataError(f"`{what}` are moments of shape (n,), got lists of different lengths.") from None
     if array.ndim != 1:
         raise DataError(f"`{what}` are moments of shape (n,), got {array.shape}.")
     if array.dtype.kind in "iu":
@@ -46,6 +45,22 @@ def moments_of(values: Any, what: str) -> Ints:
         except ConfigError as error:
             raise DataError(str(error), row=row + 1, column=what) from None
     return np.minimum(result, NEVER)
+
+
+def moment_at(value: Any, what: str) -> int:
+    """One moment as microseconds, no later than NEVER."""
+    return max(min(moment_us(value, what=what), NEVER), -NEVER)
+
+
+def listed(values: Any, what: str) -> list[Any]:
+    """Names of rows as a list."""
+    if hasattr(values, "to_pylist"):
+        return list(values.to_pylist())
+    if hasattr(values, "tolist") and np.ndim(values) == 1:
+        return list(values.tolist())
+    if isinstance(values, str | bytes | np.ndarray) or not hasattr(values, "__iter__"):
+        raise DataError(f"`{what}` has one value per row, got {values!r}.")
+    return list(values)
 
 
 def about(us: int) -> str:

@@ -9,7 +9,9 @@ from typing import Any, Literal
 import numpy as np
 
 from hindcast.errors import ConfigError, DataError, UnknownName
-from hindcast.labels.moments import moments_of
+from hindcast.labels.moments import listed, moments_of
+from hindcast.metrics.rows import numbers
+from hindcast.parameters import choice, number, seed_of, whole
 from hindcast.sampling import strata_of
 from hindcast.values import NEVER, Bools, Floats, Ints
 
@@ -111,12 +113,12 @@ def sample_negatives(
     >>> found.probability.tolist()
     [1.0, 1.0, 1.0, 1.0, 0.5, 0.5]
     """
-    if how not in ("uniform", "popularity", "hard"):
-        raise UnknownName("way to draw", str(how), ["uniform", "popularity", "hard"], where="sample_negatives")
-    if draws < 1 or (how == "hard" and pool < draws):
-        raise ConfigError(f"sample_negatives: draws >= 1 and pool >= draws, got {draws} and {pool}.")
-    if not alpha >= 0:
-        raise ConfigError(f"sample_negatives: alpha is at least zero, got {alpha}.")
+    choice("how", how, ("uniform", "popularity", "hard"), where="sample_negatives")
+    draws, seed = whole("sample_negatives: draws", draws, least=1, most=1_000_000), seed_of(seed)
+    pool = whole("sample_negatives: pool", pool, least=draws if how == "hard" else 1, most=1_000_000)
+    alpha = number("sample_negatives: alpha", alpha, least=0, most=100)
+    if score is not None and not callable(score):
+        raise ConfigError(f"sample_negatives: score is a function of places and items, got {score!r}.")
     if (how == "hard") != (score is not None):
         raise ConfigError("sample_negatives: hard negatives need a score, and others take none.")
     took = _Taken.of(group, item, items)
@@ -125,7 +127,7 @@ def sample_negatives(
     if how == "popularity":
         counts = np.bincount(took.item, minlength=size).astype(np.float64)
         if popularity is not None:
-            counts = np.asarray(popularity, dtype=np.float64)
+            counts = np.asarray(numbers(popularity, "popularity"))
         if counts.shape != (size,) or not (np.isfinite(counts) & (counts >= 0)).all():
             raise DataError(f"popularity is a count for each of the {size} items, at least zero.")
         load = np.power(counts, alpha)  # 0 to the 0 is 1
@@ -167,7 +169,10 @@ class _Taken:
         groups, taken = strata_of(group), strata_of(item)
         if len(groups.code) != len(taken.code):
             raise DataError(f"{len(groups.code)} groups meet {len(taken.code)} items; give one of each per positive.")
-        names = list(taken.names) if items is None else list(items.tolist() if hasattr(items, "tolist") else items)
+        names = list(taken.names) if items is None else listed(items, "items")
+        wrong = next((row for row, name in enumerate(names) if getattr(name, "__hash__", None) is None), None)
+        if wrong is not None:
+            raise DataError("a name is a text or a number", row=wrong + 1, column="items", value=names[wrong])
         place = {name: at for at, name in enumerate(names)}
         if len(place) != len(names):
             raise DataError("an item is listed twice.")
@@ -176,11 +181,11 @@ class _Taken:
                 raise UnknownName("item", str(name), map(str, names), where="sample_negatives")
         recode = np.array([place[name] for name in taken.names], dtype=np.int64)
         code = recode[taken.code] if len(taken.code) else taken.code
-        listed = np.asarray(names)
-        if listed.ndim != 1 or listed.dtype.kind == "U":  # texts and tuples stay what they are
-            listed = np.empty(len(names), dtype=object)
-            listed[:] = names
-        return _Taken(groups.code, code, listed, np.unique(groups.code * max(len(names), 1) + code))
+        array = np.empty(len(names), dtype=object)
+        array[:] = names  # texts and tuples stay what they are
+        if names and all(type(name) in (int, float) for name in names):
+            array = np.asarray(names)
+        return _Taken(groups.code, code, array, np.unique(groups.code * max(len(names), 1) + code))
 
     def has(self, group: Ints, item: Ints) -> Bools:
         """Whether each group took each item."""
