@@ -75,6 +75,19 @@ def test_one_coin_recovers_planted_abilities_and_glad_orders_items_by_difficulty
     assert (found.label == truth).mean() >= (vote.label == truth).mean()
 
 
+def test_many_answers_do_not_make_liars_of_all():
+    draw = np.random.default_rng(50)
+    truth = draw.choice(3, 4_000, p=[0.8, 0.1, 0.1])
+    able = np.r_[np.full(7, 1 / 3), 0.05, 0.05, np.linspace(0.7, 0.8, 9)]
+    who = draw.random((4_000, 18)).argsort(axis=1)[:, :7]
+    wrong = (truth[:, None] + draw.integers(1, 3, who.shape)) % 3
+    said = np.where(draw.random(who.shape) < able[who], truth[:, None], wrong)
+    answers = Answers.of(np.repeat(np.arange(4_000), 7), who.ravel(), said.ravel())
+    vote = (infer_truth(answers, "majority").label == truth).mean()
+    for method in ("dawid-skene", "one-coin", "glad"):
+        assert (infer_truth(answers, method).label == truth).mean() > vote + 0.05
+
+
 def test_a_biased_majority_is_seen_through_by_dawid_skene_alone():
     draw = np.random.default_rng(8)
     truth = draw.integers(0, 2, 4_000)

@@ -8,10 +8,13 @@ import numpy as np
 
 from hindcast.crowd.answers import Answers
 from hindcast.crowd.climbing import Progress
+from hindcast.crowd.one_coin import one_coin
 from hindcast.crowd.posterior import class_prior, common_notes, finished, unconverged
 from hindcast.values import Floats, Ints
 
 __all__ = ["glad"]
+
+_COINS = 30
 
 
 def glad(
@@ -30,7 +33,7 @@ def glad(
     Annotator `a` is right on item `i` with probability ``1 / (1 + exp(-ability[a] / difficulty[i]))``, else names
     any other class alike. An ability below zero is one who errs on purpose. Abilities have the prior N(1, 1) and
     logarithms of difficulties N(0, 1), each times `smoothing`. The marginal likelihood with these priors is climbed
-    by L-BFGS, whose gradient is that of EM: O(answers) an iteration.
+    by L-BFGS from the abilities of one coin each; its gradient is that of EM: O(answers) an iteration.
 
     References
     ----------
@@ -60,6 +63,11 @@ def glad(
     if len(answers) and k > 1:
         from scipy.optimize import minimize
         from threadpoolctl import threadpool_limits
+
+        # from the prior it may climb to where all are liars, and every item is of another class
+        coins = one_coin(answers, known, prior=shares, smoothing=smoothing, iterations=_COINS, ties="lowest", seed=0)
+        odds = np.clip(coins.ability, 1e-3, 1.0 - 1e-3)
+        parameters = np.concatenate([np.log(odds / (1.0 - odds)), np.zeros(n_items)])
 
         def step(intermediate_result: Any) -> None:
             objective.append(-float(intermediate_result.fun))
