@@ -255,10 +255,11 @@ class Oracle:
         if id(table) not in self._rows:
             base = _rows(self._facts[table.name])
             if isinstance(table, Enriched):
+                near = [_near(self.rows(lookup.table), lookup) for lookup in table.lookups]
                 for row in base:
-                    for lookup in table.lookups:
+                    for lookup, rows in zip(table.lookups, near, strict=True):
                         asked = tuple(row[column] for column, _ in lookup.by)
-                        newest, _ = self._latest(lookup, asked, row["_known"])
+                        newest, _ = self._latest(lookup, asked, row["_known"], rows.get(asked, ()))
                         for name, column in zip(lookup.names(), lookup.columns, strict=True):
                             row[name] = None if newest is None else newest[column]
             self._rows[id(table)] = base
@@ -270,13 +271,18 @@ class Oracle:
             self._seen[id(table), t] = _versions(self.rows(table), table.keys, t)
         return self._seen[id(table), t]
 
-    def _mine(self, feature: Latest | Window, asked: tuple[Any, ...], t: int) -> list[Sighting]:
-        """Of every fact whether it is visible at `t` and of the entity that is asked about."""
+    def _mine(
+        self, feature: Latest | Window, asked: tuple[Any, ...], t: int, among: Sequence[Row] | None = None
+    ) -> list[Sighting]:
+        """Of every fact, or of those `among` which all lie that can matter, whether it is visible at `t` and of the
+        entity that is asked about."""
         place = (id(feature.table), feature.by, asked, t)
-        if place in self._judged:
+        if among is None and place in self._judged:
             return self._judged[place]
-        result = self._judged[place] = []
-        for seen in self._versions(feature.table, t):
+        result: list[Sighting] = []
+        if among is None:
+            self._judged[place] = result
+        for seen in self._versions(feature.table, t) if among is None else _versions(among, feature.table.keys, t):
             mine = tuple(seen.row[column] for _, column in feature.by)
             if seen.counts and None in asked:
                 result.append(Sighting(seen.row, False, "the request does not say which entity it is about"))
@@ -287,10 +293,12 @@ class Oracle:
                 result.append(seen)
         return result
 
-    def _latest(self, feature: Latest, asked: tuple[Any, ...], t: int) -> tuple[Row | None, list[Sighting]]:
+    def _latest(
+        self, feature: Latest, asked: tuple[Any, ...], t: int, among: Sequence[Row] | None = None
+    ) -> tuple[Row | None, list[Sighting]]:
         """The row that is taken, and of every fact why it is that one or not."""
         judged = []
-        for seen in self._mine(feature, asked, t):
+        for seen in self._mine(feature, asked, t, among):
             event = seen.row["_event"]
             if not seen.counts:
                 judged.append(seen)
@@ -391,6 +399,17 @@ def _versions(rows: Sequence[Row], key: Sequence[str], t: int) -> list[Sighting]
         else:
             result.append(Sighting(row, True))
     return result
+
+
+def _near(rows: Sequence[Row], feature: Latest) -> dict[tuple[Any, ...], list[Row]]:
+    """By entity, all versions of every fact of which one version at least is of that entity."""
+    versions: dict[tuple[Any, ...], list[Row]] = {}
+    entities: dict[tuple[Any, ...], dict[tuple[Any, ...], None]] = {}
+    for row in rows:
+        identity = _identity(row, feature.table.keys)
+        versions.setdefault(identity, []).append(row)
+        entities.setdefault(tuple(row[column] for _, column in feature.by), {})[identity] = None
+    return {entity: [row for one in named for row in versions[one]] for entity, named in entities.items()}
 
 
 def _identity(row: Row, key: Sequence[str]) -> tuple[Any, ...]:
