@@ -3,7 +3,8 @@
 from hindcast.labels.attribution import Attribution, attribute
 from hindcast.labels.delay import DelayCurve, delay_curve, delay_curves, spine_delay_curve
 from hindcast.labels.delayed import fake_negative_weights, known_weights, undelayed_probability
-from hindcast.labels.horizon import HorizonAccuracy, HorizonCost, horizon_accuracy, horizon_costs
+from hindcast.labels.horizon import HorizonCost, horizon_costs
+from hindcast.labels.horizon_accuracy import HorizonAccuracy, horizon_accuracy
 from hindcast.labels.implicit import ImplicitLabels, click_labels, examination, position_weights
 from hindcast.labels.negatives import Negatives, sample_negatives
 
