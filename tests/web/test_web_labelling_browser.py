@@ -263,7 +263,10 @@ def test_a_key_held_down_answers_once_and_single_keys_can_be_turned_off(serve: S
 def test_a_new_guideline_is_announced_until_it_was_read(serve: Serve, visit: Visit) -> None:
     served = serve(6)
     ann, cleo = visit(served, "Ann"), visit(served, "Cleo")
+    hello = "New here? The guideline says what is asked of you."
+    cleo.wait(hello)
     cleo.go("Guideline")
+    assert not cleo.page.get_by_text(hello).is_visible()
     cleo.page.get_by_role("button", name="Write a new version").click()
     cleo.page.get_by_label("Guideline").fill(
         f"# Two\n\n{HOSTILE} [here](javascript:window.hurt=1) [docs](https://example.org)"

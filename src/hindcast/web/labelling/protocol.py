@@ -63,7 +63,7 @@ class PersonBody(msgspec.Struct, forbid_unknown_fields=True):
 
 def me_of(project: Project, who: Annotator, disputed: int | None) -> dict[str, Any]:
     """What the page must know to begin."""
-    settings = project.settings
+    settings, guideline = project.settings, project.guideline()
     return {
         "name": who.name,
         "role": who.role,
@@ -74,7 +74,8 @@ def me_of(project: Project, who: Annotator, disputed: int | None) -> dict[str, A
             "question": settings.question or "Which class is it?",
             "instructions": settings.instructions,
             "classes": list(settings.classes),
-            "guideline": project.guideline().version,
+            "guideline": guideline.version,
+            "guided": bool(guideline.text.strip()),
             "lease_s": settings.lease_us / 1e6,
             "disputed": disputed,
         },

@@ -110,7 +110,10 @@ function watchOutbox(outbox, state) {
 
 /** A new version of the guideline is said once, and stays announced until it was read. */
 function watchGuideline(session, shell) {
-  if (session.read === 0) session.read = session.guideline;
+  if (session.read === 0) {
+    if (session.project.guided) welcome(session, shell);
+    session.read = session.guideline;
+  }
   const words = h("p");
   const banner = h("div", { class: "banner", hidden: true }, words,
     button("Read it", () => shell.go("guideline"), { key: "g" }));
@@ -124,6 +127,15 @@ function watchGuideline(session, shell) {
   session.addEventListener("guideline", show);
   session.addEventListener("read", show);
   show();
+}
+
+/** Who is here for the first time is led to the guideline, until they read it or begin without. */
+function welcome(session, shell) {
+  const hello = h("div", { class: "banner" }, h("p", {}, "New here? The guideline says what is asked of you."),
+    button("Read it", () => shell.go("guideline"), { key: "g" }));
+  shell.page.before(hello);
+  session.addEventListener("read", () => hello.remove());
+  session.outbox.addEventListener("sent", () => hello.remove());
 }
 
 /** All keys that mean something now. */
