@@ -105,7 +105,7 @@ def test_a_template_without_slots_is_itself():
     [
         (lambda: synonyms({}), ConfigError, "takes a table"),
         (lambda: synonyms({"big": []}), ConfigError, "'big' has no synonym"),
-        (lambda: typos(0), ConfigError, "rate above 0"),
+        (lambda: typos(0), ConfigError, "rate must be a number above 0"),
         (lambda: typos(0.1, shortest=1), ConfigError, "shortest"),
         (lambda: swap_words(1.5), ConfigError, "at most 1"),
         (lambda: from_template("{a}", {}), UnknownName, "no slot 'a'"),

@@ -10,7 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from hindcast.errors import ConfigError, DataError
+from hindcast.errors import DataError
+from hindcast.metrics.rows import numbers
+from hindcast.parameters import number, seed_of, share, whole
 from hindcast.semi.items import finite_matrix, is_sparse
 from hindcast.semi.learner import one_thread
 from hindcast.values import Bools, Floats, Ints
@@ -29,7 +31,7 @@ def ranked(scores: Any, *, seed: int = 0) -> Ints:
     >>> ranked([0.1, 0.9, 0.5]).tolist()
     [1, 2, 0]
     """
-    s = np.asarray(scores, dtype=np.float64)
+    s, seed = numbers(scores, "scores"), seed_of(seed)
     if s.ndim != 1:
         raise DataError(f"scores must have shape (n,), got {s.shape}.")
     if np.isnan(s).any():
@@ -108,8 +110,7 @@ def top(
     >>> top([0.9, 0.9, 0.5], 2, features=np.array([[1.0, 0.0], [1.0, 0.0], [0.0, 1.0]])).tolist()[1]
     2
     """
-    if n < 0 or not near >= 0:
-        raise ConfigError(f"n and near must be 0 or above, got {n} and {near}.")
+    n, near = whole("n", n, least=0), number("near", near, least=0.0)
     order = ranked(scores, seed=seed)
     if features is None:
         return order[:n]
@@ -183,6 +184,7 @@ def k_centre(features: Any, n: int, *, asked: Any = None, near: float = 1e-3, se
     >>> sorted(k_centre(np.array([[0.0], [0.1], [5.0], [10.0]]), 2, asked=np.array([[0.0]])).tolist())
     [2, 3]
     """
+    n, near, seed = whole("n", n, least=0), number("near", near, least=0.0), seed_of(seed)
     x = finite_matrix(features)
     tie = np.random.default_rng([seed, 40_211]).permutation(x.shape[0])
     squares = _squares(x)
@@ -231,6 +233,8 @@ def cluster(
     >>> sorted(p // 2 for p in cluster(np.array([[0.0], [0.1], [5.0], [5.1]]), 2).tolist())
     [0, 1]
     """
+    n, near, seed = whole("n", n, least=0), number("near", near, least=0.0), seed_of(seed)
+    pool = None if pool is None else whole("cluster: pool", pool, least=1)
     x = finite_matrix(features)
     wanted = np.zeros(x.shape[0]) if scores is None else np.asarray(scores, dtype=np.float64)
     size = pool if pool is not None else (10 * n if scores is not None else x.shape[0])
@@ -279,12 +283,12 @@ def mixed(
     >>> mixed([1.0, 0.9, 0.8], np.array([[0.0, 1.0], [0.1, 1.0], [1.0, 0.0]]), 2).tolist()
     [0, 2]
     """
-    if not 0 <= weight <= 1:
-        raise ConfigError(f"mixed needs a weight in [0, 1], got {weight}.")
+    n, near, seed = whole("n", n, least=0), number("near", near, least=0.0), seed_of(seed)
+    weight = share("mixed: weight", weight, zero=True)
     if weight == 0:
         return top(scores, n, features=features, asked=asked, near=near, seed=seed)
     x = finite_matrix(features)
-    wanted = np.asarray(scores, dtype=np.float64)
+    wanted = numbers(scores, "scores")
     if wanted.shape != (x.shape[0],):
         raise DataError(f"scores of shape {wanted.shape} do not fit {x.shape[0]} rows of features.")
     if not len(wanted):
@@ -350,7 +354,8 @@ def badge(probability: Any, features: Any, n: int, *, near: float = 1e-3, seed: 
     [0, 1]
     """
     x = finite_matrix(features)
-    p = np.array(probability, dtype=np.float64)
+    n, near, seed = whole("n", n, least=0), number("near", near, least=0.0), seed_of(seed)
+    p = np.array(numbers(probability, "probabilities"))
     if p.ndim != 2 or p.shape[0] != x.shape[0]:
         raise DataError(f"probabilities of shape {p.shape} do not fit {x.shape[0]} rows of features.")
     if not len(p) or n < 1:

@@ -12,6 +12,8 @@ from hindcast.active.batches import ranked
 from hindcast.active.committee import committee_probabilities
 from hindcast.active.strategy import Pool, Strategy, strategy_of
 from hindcast.errors import ConfigError, DataError
+from hindcast.metrics.rows import numbers
+from hindcast.parameters import number, seed_of, whole
 from hindcast.semi.items import count, is_sparse, take
 from hindcast.semi.learner import predictions
 from hindcast.values import Floats, Ints
@@ -107,7 +109,10 @@ def _same_texts(items: Any, asked: Any, order: Ints) -> Ints:
 
 
 def _costs(cost: Any, n: int) -> Floats:
-    costs = np.ones(n) if cost is None else np.broadcast_to(np.asarray(cost, dtype=np.float64), (n,)).copy()
+    given = np.ones(n) if cost is None else numbers(cost, "costs")
+    if given.shape not in ((), (n,)):
+        raise DataError(f"{n} items came with costs of shape {given.shape}; give one number, or one per item.")
+    costs = np.broadcast_to(given, (n,)).copy()
     wrong = ~(np.isfinite(costs) & (costs > 0))
     if wrong.any():
         row = int(wrong.argmax())
@@ -167,10 +172,8 @@ def choose(
     [1]
     """
     plan = strategy_of(strategy)
-    if n < 1:
-        raise ConfigError(f"choose needs n >= 1, got {n}.")
-    if budget is not None and not budget >= 0:
-        raise ConfigError(f"choose needs a budget of 0 or above, got {budget}.")
+    n, near, seed = whole("choose: n", n, least=1), number("near", near, least=0.0), seed_of(seed)
+    budget = None if budget is None else number("choose: budget", budget, least=0.0)
     size, notes = count(pool), []
     costs = _costs(cost, size)
     members = model if isinstance(model, tuple | list) else None

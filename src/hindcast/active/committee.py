@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from hindcast.errors import ConfigError, DataError
-from hindcast.semi.classes import Labelled, enough, labelled
-from hindcast.semi.items import count
+from hindcast.parameters import seed_of, whole
+from hindcast.semi.classes import Labelled, labels_of
 from hindcast.semi.learner import Fitted, fit, predictions
 from hindcast.values import Floats, Ints
 
@@ -43,10 +43,8 @@ def committee(
     >>> committee_probabilities(models, np.array([[0.5]])).shape
     (3, 1, 2)
     """
-    if members < 2:
-        raise ConfigError(f"a committee needs members >= 2, got {members}.")
-    y = labelled(labels, classes=classes)
-    enough(y, count(items), what="a committee")
+    members, seed = whole("a committee's members", members, least=2, most=10_000), seed_of(seed)
+    y = labels_of(items, labels, classes=classes, what="a committee")
     return committee_of(learner, items, y, np.flatnonzero(y.known), members, seed)
 
 
@@ -60,8 +58,8 @@ def committee_of(learner: Any, items: Any, y: Labelled, places: Ints, members: i
 
 def committee_probabilities(models: Sequence[Any], items: Any) -> Floats:
     """What each member says, shape (members, n, K), float64; all must know the same classes."""
-    if not len(models):
-        raise ConfigError("a committee needs members.")
+    if not isinstance(models, Sequence) or isinstance(models, str | bytes) or not len(models):
+        raise ConfigError(f"a committee is a sequence of fitted models, got {models!r:.60}.")
     names = [list(getattr(model, "classes_", ())) for model in models]
     for at, known in enumerate(names):
         if known != names[0]:

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
+from hindcast.active.choose import _costs
 from hindcast.active.figure import Spec, bands
 from hindcast.active.labelling import ask, fitted_or_none
 from hindcast.active.needed import Needed, needed
 from hindcast.active.strategy import Strategy, strategy_of
 from hindcast.errors import ConfigError, DataError, UnknownName
 from hindcast.metrics.intervals import Estimate
-from hindcast.semi.classes import Labelled, enough, labelled
-from hindcast.semi.items import count, stack, take
+from hindcast.metrics.rows import numbers
+from hindcast.parameters import choice, level_of, number, progress_of, seed_of, share, whole
+from hindcast.semi.classes import Labelled, labels_of
+from hindcast.semi.items import stack, take
 from hindcast.semi.paired import mean_of, row_scores
 from hindcast.values import Floats, Ints
 from hindcast.verdicts import Verdict
@@ -140,14 +144,13 @@ def metric_name(metric: Metric) -> str:
     """How a metric is called; a name that is none is refused."""
     if callable(metric):
         return getattr(metric, "__name__", "score")
-    if metric not in ("accuracy", "balanced_accuracy", "log_loss"):
-        raise UnknownName("metric", metric, ["accuracy", "balanced_accuracy", "log_loss"], where="budget curve")
+    choice("metric", metric, ["accuracy", "balanced_accuracy", "log_loss"], where="budget curve")
     return "log likelihood" if metric == "log_loss" else metric.replace("_", " ")
 
 
 def with_random(strategies: Sequence[str | Strategy] | str | Strategy) -> dict[str, Strategy]:
     """The strategies by name, and random, last."""
-    if isinstance(strategies, str | Strategy):
+    if isinstance(strategies, str | Strategy) or not isinstance(strategies, Sequence):
         strategies = [strategies]
     plans = [strategy_of(s) for s in strategies]
     named = {plan.name: plan for plan in plans if plan.name != RANDOM}
@@ -157,9 +160,9 @@ def with_random(strategies: Sequence[str | Strategy] | str | Strategy) -> dict[s
 
 
 def _budgets(budgets: Sequence[float], total: float) -> Floats:
-    b = np.asarray(budgets, dtype=np.float64)
+    b = numbers(budgets, "budgets")
     if b.ndim != 1 or not len(b) or not np.isfinite(b).all() or b[0] <= 0 or (np.diff(b) <= 0).any():
-        raise ConfigError(f"budgets must rise from above zero, got {list(budgets)!r:.100}.")
+        raise ConfigError(f"budgets must rise from above zero, got {budgets!r:.100}.")
     if b[-1] > total + 1e-9:
         raise ConfigError(f"the budget {b[-1]:g} is more than all labels of the pool cost ({total:g}).")
     return b
@@ -222,22 +225,21 @@ def budget_curve(
     >>> curve.strategies, curve.of("margin").shape
     (('margin', 'random'), (2, 3))
     """
-    y = labelled(labels)
-    size = count(items)
-    enough(y, size, what="budget_curve")
+    y = labels_of(items, labels, what="budget_curve")
     if not y.known.all():
         raise DataError("every row needs a label to replay labelling", row=int((~y.known).argmax()) + 1)
-    if repeats < 1:
-        raise ConfigError(f"budget_curve needs repeats >= 1, got {repeats}.")
+    repeats, seed = whole("budget_curve: repeats", repeats, least=1, most=10_000), seed_of(seed)
+    level, near, told = level_of("level", level), number("near", near, least=0.0), progress_of(progress)
+    budgets = _budgets(budgets, math.inf).tolist()
     plans, name = with_random(strategies), metric_name(metric)
     outside: Ints | None = None
-    if isinstance(held_out, tuple):
+    if isinstance(held_out, tuple) and len(held_out) == 2:
         items, y, outside = _joined(items, y, labels, held_out)
         if features is not None and not callable(features) and not hasattr(features, "transform"):
             raise ConfigError("features as an array need held_out as a share; pass an encoder instead.")
-    elif not 0 < held_out < 1:
-        raise ConfigError(f"held_out must be a share in (0, 1) or (items, labels), got {held_out!r:.100}.")
-    costs = None if cost is None else np.resize(np.asarray(cost, dtype=np.float64), len(y))
+    else:
+        held_out = share("held_out (a share, or a tuple of items and labels)", held_out, one=False)
+    costs = None if cost is None else np.resize(_costs(cost, len(labels)), len(y))
     scores = {plan: np.full((repeats, len(budgets)), np.nan) for plan in plans}
     asked = {plan: np.zeros((repeats, len(budgets))) for plan in plans}
     done, fits = 0, repeats * len(plans) * len(budgets)
@@ -274,8 +276,7 @@ def budget_curve(
                     scores[plan_name][repeat, step] = score_of(metric, model.predict_proba(unseen), y.codes[test])
                 asked[plan_name][repeat, step] = len(known)
                 done += 1
-                if progress is not None:
-                    progress(done, fits)
+                told(done, fits)
     return BudgetCurve(np.asarray(budgets, dtype=np.float64), scores, name, level, (), asked)
 
 
@@ -290,8 +291,7 @@ def _split(y: Labelled, share: float, seed: int) -> Ints:
 
 
 def _joined(items: Any, y: Labelled, labels: Any, held_out: tuple[Any, Any]) -> tuple[Any, Labelled, Ints]:
-    more = labelled(held_out[1])
-    enough(more, count(held_out[0]), what="held_out")
+    more = labels_of(held_out[0], held_out[1], what="held_out")
     names = tuple(sorted(set(y.classes) | set(more.classes)))
     first = np.array([names.index(c) for c in y.classes], dtype=np.int64)[y.codes]
     second = np.array([names.index(c) for c in more.classes], dtype=np.int64)[more.codes]

@@ -14,8 +14,9 @@ from hindcast.active.labelling import ask, fitted_or_none
 from hindcast.active.strategy import Strategy
 from hindcast.errors import ConfigError, DataError, UnknownName
 from hindcast.metrics.intervals import Estimate
-from hindcast.semi.classes import Labelled, enough, labelled
-from hindcast.semi.items import count, take
+from hindcast.parameters import level_of, number, progress_of, seed_of, whole
+from hindcast.semi.classes import Labelled, labels_of
+from hindcast.semi.items import take
 from hindcast.semi.paired import mean_of
 from hindcast.values import Duration, Floats, Ints, Moment, duration_us, iso, moment_us
 from hindcast.verdicts import Verdict
@@ -170,12 +171,12 @@ def replay_labelling(
     >>> curve.asked["random"][0].tolist(), curve.known["random"][0].tolist()
     ([3.0, 6.0, 9.0, 12.0, 15.0], [0.0, 3.0, 6.0, 9.0, 12.0])
     """
-    y = labelled(labels)
-    enough(y, count(items), what="replay_labelling")
+    y = labels_of(items, labels, what="replay_labelling")
     if not y.known.all():
         raise DataError("every row needs a label to replay labelling", row=int((~y.known).argmax()) + 1)
-    if per_round < 1 or repeats < 1:
-        raise ConfigError("replay_labelling needs per_round >= 1 and repeats >= 1.")
+    per_round = whole("replay_labelling: per_round", per_round, least=1)
+    repeats, seed = whole("replay_labelling: repeats", repeats, least=1, most=10_000), seed_of(seed)
+    level, near, told = level_of("level", level), number("near", near, least=0.0), progress_of(progress)
     came = _moments(as_of, len(y), "as_of")
     truth = came if known is None else _moments(known, len(y), "known")
     step = duration_us(every, what="every")
@@ -208,8 +209,7 @@ def replay_labelling(
                 campaign.ask(int(now), per_round, model)
                 asked[plan_name][repeat, at] = len(campaign.places)
                 done += 1
-                if progress is not None:
-                    progress(done, repeats * len(plans) * len(rounds))
+                told(done, repeats * len(plans) * len(rounds))
             places[plan_name].append(campaign.places)
     return HistoryCurve(rounds, scores, asked, seen, {k: tuple(v) for k, v in places.items()}, name, level)
 

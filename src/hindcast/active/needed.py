@@ -8,8 +8,10 @@ from statistics import NormalDist
 
 import numpy as np
 
-from hindcast.errors import ConfigError
+from hindcast.errors import ConfigError, DataError
 from hindcast.metrics.intervals import Estimate, block_draws, student_quantile
+from hindcast.metrics.rows import numbers
+from hindcast.parameters import level_of, number
 from hindcast.values import Floats
 
 __all__ = ["Needed", "needed"]
@@ -108,7 +110,13 @@ def needed(
     >>> needed(b, np.tile([0.5, 0.8, 0.9], (3, 1)), np.tile([0.5, 0.6, 0.8], (3, 1)), 40).spent.value
     20.0
     """
-    b = np.asarray(budgets, dtype=np.float64)
+    b, ours, random = numbers(budgets, "budgets"), numbers(ours, "ours"), numbers(random, "random")
+    level, budget = level_of("level", level), number("budget", budget)
+    if b.ndim != 1 or not len(b) or ours.ndim != 2 or ours.shape != random.shape or ours.shape[1] != len(b):
+        raise DataError(
+            f"budgets of shape {b.shape} meet curves of shape {ours.shape} and {random.shape}; "
+            "give (m,) and (repeats, m)."
+        )
     if not b[0] <= budget <= b[-1]:
         raise ConfigError(f"the budget {budget:g} lies outside those measured, {b[0]:g} to {b[-1]:g}.")
 

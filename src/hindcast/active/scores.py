@@ -20,6 +20,8 @@ from typing import Any
 import numpy as np
 
 from hindcast.errors import DataError
+from hindcast.metrics.rows import numbers
+from hindcast.parameters import switch
 from hindcast.semi.items import finite_matrix, is_sparse
 from hindcast.values import Floats
 
@@ -35,7 +37,7 @@ __all__ = [
 
 
 def _checked(probability: Any, axes: int) -> Floats:
-    p = np.asarray(probability, dtype=np.float64)
+    p = numbers(probability, "probabilities")
     shape = "(n, classes)" if axes == 2 else "(members, n, classes)"
     if p.ndim != axes:
         raise DataError(f"probabilities must have shape {shape}, got {p.shape}.")
@@ -174,7 +176,7 @@ def gradient_length(probability: Any, features: Any, *, intercept: bool = True) 
         raise DataError(f"{len(p)} probabilities came with {x.shape[0]} rows of features.")
     squares = (p**2).sum(axis=1, keepdims=True)
     away = np.sqrt(np.maximum(squares - 2 * p + 1.0, 0.0))  # |p - e_k|
-    length = np.sqrt(_lengths(x) ** 2 + float(intercept))
+    length = np.sqrt(_lengths(x) ** 2 + float(switch("intercept", intercept)))
     expected: Floats = (p * away).sum(axis=1) * length
     return expected
 

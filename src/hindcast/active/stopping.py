@@ -10,6 +10,9 @@ import numpy as np
 
 from hindcast.errors import ConfigError, DataError
 from hindcast.metrics.intervals import Estimate
+from hindcast.metrics.rows import numbers
+from hindcast.parameters import number, whole
+from hindcast.sampling.blocks import array_of
 from hindcast.verdicts import Verdict
 
 __all__ = ["budget_spent", "predictions_settled", "score_flat", "score_reached"]
@@ -23,6 +26,7 @@ def budget_spent(spent: float, budget: float) -> Verdict:
     >>> budget_spent(120, 100).outcome
     'pass'
     """
+    spent, budget = number("spent", spent), number("budget", budget)
     if spent >= budget:
         return Verdict.passed("stop: budget", f"{spent:g} of {budget:g} is spent", spent=spent, budget=budget)
     return Verdict.failed("stop: budget", f"{budget - spent:g} of {budget:g} is left", spent=spent, budget=budget)
@@ -36,6 +40,9 @@ def score_reached(score: Estimate, target: float) -> Verdict:
     >>> score_reached(Estimate(0.93, 0.91, 0.95, 400), 0.9).outcome
     'pass'
     """
+    if not isinstance(score, Estimate):
+        raise ConfigError(f"score_reached takes an Estimate, got {score!r:.60}.")
+    target = number("target", target)
     if not np.isfinite(score.low):
         return Verdict.unknown("stop: score", f"{score.value:.4g} on {score.n} rows has no interval")
     evidence = {"score": score.value, "low": score.low, "target": target}
@@ -46,7 +53,7 @@ def score_reached(score: Estimate, target: float) -> Verdict:
 
 def agreement(first: Any, second: Any) -> float:
     """Cohen's kappa of two lists of classes; 1 where both say one and the same class throughout."""
-    a, b = np.asarray(first), np.asarray(second)
+    a, b = array_of(first, "predictions"), array_of(second, "predictions")
     if a.shape != b.shape or a.ndim != 1:
         raise DataError(f"predictions of shapes {a.shape} and {b.shape} cannot be compared.")
     if not a.size:
@@ -86,8 +93,9 @@ def predictions_settled(rounds: Sequence[Any], *, kappa: float = 0.99, window: i
     >>> predictions_settled([["a", "b"]] * 4).outcome
     'pass'
     """
-    if window < 1:
-        raise ConfigError(f"predictions_settled needs window >= 1, got {window}.")
+    window, kappa = whole("predictions_settled: window", window, least=1), number("kappa", kappa)
+    if not isinstance(rounds, Sequence) or isinstance(rounds, str | bytes):
+        raise ConfigError(f"rounds are a sequence of predictions, got {rounds!r:.60}.")
     if len(rounds) <= window:
         return Verdict.unknown("stop: settled", f"{len(rounds)} rounds are too few to see {window} steps")
     last = list(rounds)[-window - 1 :]
@@ -110,8 +118,11 @@ def score_flat(scores: Sequence[float], *, gain: float = 0.002, window: int = 3)
     >>> score_flat([0.5, 0.7, 0.8, 0.801, 0.801, 0.802]).outcome
     'pass'
     """
-    if window < 1:
-        raise ConfigError(f"score_flat needs window >= 1, got {window}.")
+    window, gain = whole("score_flat: window", window, least=1), number("gain", gain)
+    found = numbers(scores, "scores")
+    if found.ndim != 1:
+        raise DataError(f"scores have shape (rounds,), got {found.shape}.")
+    scores = found.tolist()
     if len(scores) <= window or not np.isfinite(scores[-1] - scores[-1 - window]):
         return Verdict.unknown("stop: flat", f"{len(scores)} rounds are too few to see {window} steps")
     rise = (float(scores[-1]) - float(scores[-1 - window])) / window

@@ -10,7 +10,9 @@ import numpy as np
 
 from hindcast.active import scores as by
 from hindcast.active.batches import badge, cluster, k_centre, mixed, top
-from hindcast.errors import ConfigError, UnknownName
+from hindcast.errors import ConfigError
+from hindcast.metrics.rows import numbers
+from hindcast.parameters import choice, number, share
 from hindcast.values import Floats, Ints
 
 __all__ = ["BATCHES", "SCORES", "STRATEGIES", "Pool", "Strategy", "strategy_of"]
@@ -80,12 +82,13 @@ class Strategy:
     name: str = ""
 
     def __post_init__(self) -> None:
-        if isinstance(self.score, str) and self.score not in SCORES:
-            raise UnknownName("score", self.score, SCORES, where="Strategy")
-        if self.batch not in BATCHES:
-            raise UnknownName("batch", self.batch, BATCHES, where="Strategy")
-        if not self.density >= 0 or not 0 <= self.diversity <= 1:
-            raise ConfigError("Strategy needs density >= 0 and diversity in [0, 1].")
+        if not callable(self.score):
+            choice("score", self.score, SCORES, where="Strategy")
+        choice("batch", self.batch, BATCHES, where="Strategy")
+        number("Strategy: density", self.density, least=0.0)
+        share("Strategy: diversity", self.diversity, zero=True)
+        if not isinstance(self.name, str):
+            raise ConfigError(f"Strategy: name is a text, got {self.name!r:.60}.")
         if not self.name:
             score = self.score if isinstance(self.score, str) else getattr(self.score, "__name__", "score")
             parts = [self.batch] if self.batch in ("k_centre", "badge") else [score]
@@ -111,7 +114,7 @@ class Strategy:
     def scores(self, pool: Pool) -> Floats:
         """How much each item is wanted, shape (n,), 0 or above."""
         if callable(self.score):
-            found: Floats = np.asarray(self.score(pool), dtype=np.float64)
+            found: Floats = numbers(self.score(pool), f"scores of {self.name!r}")
             if found.shape != (pool.n,):
                 raise ConfigError(f"score {self.name!r} answered shape {found.shape} for {pool.n} items.")
         elif self.batch in ("k_centre", "badge"):
@@ -155,6 +158,4 @@ def strategy_of(strategy: str | Strategy) -> Strategy:
     """The strategy of that name; an unknown one is answered with close matches."""
     if isinstance(strategy, Strategy):
         return strategy
-    if strategy not in STRATEGIES:
-        raise UnknownName("strategy", str(strategy), STRATEGIES)
-    return STRATEGIES[strategy]
+    return STRATEGIES[choice("strategy", strategy, STRATEGIES)]

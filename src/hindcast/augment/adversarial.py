@@ -12,7 +12,9 @@ from typing import Any, TypeVar
 import numpy as np
 
 from hindcast.errors import ConfigError, DataError
+from hindcast.metrics.rows import numbers
 from hindcast.metrics.scores import wilson
+from hindcast.parameters import whole
 from hindcast.values import Floats, Ints
 
 __all__ = ["Attack", "fgsm", "greedy_attack", "linear_gradient", "row_edits", "text_edits", "torch_gradient"]
@@ -172,9 +174,11 @@ def greedy_attack(
     DataError
         For another number of labels than items, or a label that is no column.
     """
-    if budget < 1:
-        raise ConfigError(f"greedy_attack needs budget >= 1, got {budget}.")
-    y = np.asarray(y, dtype=np.int64)
+    budget = whole("greedy_attack: budget", budget, least=1)
+    codes = numbers(y, "labels")
+    if not (codes == np.floor(codes)).all():
+        raise DataError("labels are class codes, whole numbers from 0.")
+    y = codes.astype(np.int64)
     if y.shape != (len(items),):
         raise DataError(f"{len(items)} items came with labels of shape {y.shape}; give one label per item.")
     now: list[Any] = list(items)

@@ -12,7 +12,8 @@ from typing import Any, ClassVar, Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
-from hindcast.errors import ConfigError, DataError
+from hindcast.errors import DataError
+from hindcast.parameters import choice, number, share
 
 __all__ = [
     "Colour",
@@ -82,8 +83,7 @@ def changed_images(change: ImageChange, images: Images, seed: int = 0) -> Images
 
 def _within(what: str, low: float, high: float, **parameters: float) -> None:
     for name, value in parameters.items():
-        if not low < value <= high:
-            raise ConfigError(f"{what} needs {name} above {low:g} and at most {high:g}, got {value!r}.")
+        number(f"{what}: {name}", value, above=low, most=high)
 
 
 @dataclass(frozen=True)
@@ -110,8 +110,7 @@ def flip(rate: float = 0.5, *, axis: str = "horizontal") -> Flip:
     Not for letters, digits, traffic signs or anything else whose mirror image means something else.
     """
     _within("flip", 0, 1, rate=rate)
-    if axis not in ("horizontal", "vertical"):
-        raise ConfigError(f'flip needs axis "horizontal" or "vertical", got {axis!r}.')
+    choice("axis", axis, ["horizontal", "vertical"], where="flip")
     return Flip(rate, axis)
 
 
@@ -203,8 +202,7 @@ def colour(brightness: float = 0.2, contrast: float = 0.2, saturation: float = 0
     Saturation needs three channels (red, green, blue) and is left alone with others.
     """
     for name, value in {"brightness": brightness, "contrast": contrast, "saturation": saturation}.items():
-        if not 0 <= value < 1:
-            raise ConfigError(f"colour needs {name} in [0, 1), got {value!r}.")
+        share(f"colour: {name}", value, zero=True, one=False)
     return Colour(brightness, contrast, saturation)
 
 

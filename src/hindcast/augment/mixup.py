@@ -9,8 +9,9 @@ import numpy as np
 
 from hindcast.augment.tabular import checked_copies
 from hindcast.columns import Column, Frame
-from hindcast.errors import ConfigError, DataError
+from hindcast.errors import DataError
 from hindcast.metrics.rows import numbers
+from hindcast.parameters import number
 from hindcast.trainset.rows import Rows
 from hindcast.values import Floats, Ints
 
@@ -25,8 +26,7 @@ def _partners(n: int, alpha: float, random: np.random.Generator) -> tuple[Ints, 
 
 
 def _checked(what: str, alpha: float) -> None:
-    if not (np.isfinite(alpha) and alpha > 0):
-        raise ConfigError(f"{what} needs a finite alpha above zero, got {alpha!r}.")
+    number(f"{what}: alpha", alpha, above=0.0)
 
 
 @dataclass(frozen=True)

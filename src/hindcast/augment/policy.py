@@ -12,6 +12,8 @@ from hindcast.augment.images import changed_images
 from hindcast.augment.text import TextChange
 from hindcast.columns import Column, Frame
 from hindcast.errors import ConfigError, DataError
+from hindcast.parameters import number, whole
+from hindcast.parameters import share as share_of
 from hindcast.trainset.rows import Rows
 from hindcast.values import Ints
 
@@ -50,10 +52,9 @@ class Policy:
             object.__setattr__(self, name, value)
         if not self.changes:
             raise ConfigError("a policy needs a change, such as hindcast.augment.typos().")
-        if times < 1 or not 0 < share <= 1:
-            raise ConfigError(f"a policy needs times >= 1 and a share in (0, 1], got {times} and {share}.")
-        if not 1 <= together <= len(self.changes):
-            raise ConfigError(f"a policy of {len(self.changes)} changes cannot make {together} of them together.")
+        whole("a policy's times", times, least=1, most=10_000)
+        share_of("a policy's share", share)
+        whole("a policy's together", together, least=1, most=len(self.changes))
 
     def places(self, n: int, seed: int) -> Ints:
         """Which of `n` examples are copied, each as often as it is, in order."""
@@ -171,7 +172,6 @@ def augment_text(
     weight : float, default 1.0
         What a copy counts, relative to its original.
     """
-    if not weight > 0:
-        raise ConfigError(f"augment_text needs weight > 0, got {weight!r}.")
+    number("augment_text: weight", weight, above=0.0)
     made = (changes,) if isinstance(changes, TextChange) else tuple(changes)
     return AugmentText(column, Policy(made, times=times, share=share), weight)

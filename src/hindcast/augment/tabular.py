@@ -13,6 +13,7 @@ import numpy as np
 
 from hindcast.columns import Column, Frame
 from hindcast.errors import ConfigError, DataError, UnknownName
+from hindcast.parameters import number, share, whole
 from hindcast.trainset.rows import Rows
 from hindcast.values import Bools, Floats
 
@@ -34,15 +35,15 @@ def with_copies(rows: Rows, changed: list[Frame], weight: float) -> Rows:
 
 def checked_copies(what: str, times: int, weight: float) -> None:
     """Refuse a number of copies below 1, or a weight that is not above zero."""
-    if isinstance(times, bool) or not isinstance(times, int) or times < 1:
-        raise ConfigError(f"{what} makes a whole number of copies, 1 at least; got times={times!r}.")
-    if not (np.isfinite(weight) and weight > 0):
-        raise ConfigError(f"{what} needs a finite weight above zero for its copies, got {weight!r}.")
+    whole(f"{what}: times", times, least=1, most=10_000)
+    number(f"{what}: weight", weight, above=0.0)
 
 
 def _named(what: str, columns: Any) -> tuple[str, ...] | None:
     if columns is None:
         return None
+    if not isinstance(columns, str | list | tuple) or not all(isinstance(name, str) for name in columns):
+        raise ConfigError(f"{what}: columns are names, got {columns!r:.60}.")
     return (columns,) if isinstance(columns, str) else tuple(columns)
 
 
@@ -99,8 +100,7 @@ class Jitter:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "columns", _named(self.name, self.columns))
-        if not (np.isfinite(self.scale) and self.scale > 0):
-            raise ConfigError(f"jitter needs a finite scale above zero, got {self.scale!r}.")
+        number("jitter: scale", self.scale, above=0.0)
         checked_copies(self.name, self.times, self.weight)
 
     def describe(self) -> dict[str, Any]:
@@ -186,8 +186,7 @@ class SwapCategory:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "columns", _named(self.name, self.columns))
-        if not 0 < self.rate <= 1:
-            raise ConfigError(f"swap_category needs a rate above 0 and at most 1, got {self.rate!r}.")
+        share("swap_category: rate", self.rate)
         checked_copies(self.name, self.times, self.weight)
 
     def describe(self) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from typing import Any, ClassVar, Protocol, runtime_checkable
 import numpy as np
 
 from hindcast.errors import ConfigError, DataError, UnknownName
+from hindcast.parameters import share, whole
 
 __all__ = [
     "DeleteWords",
@@ -81,8 +82,7 @@ def changed_texts(change: TextChange, texts: Sequence[str], seed: int = 0) -> li
 
 
 def _share(what: str, rate: float) -> None:
-    if not 0 < rate <= 1:
-        raise ConfigError(f"{what} needs a rate above 0 and at most 1, got {rate!r}.")
+    share(f"{what}: rate", rate)
 
 
 def _cased(word: str, like: str) -> str:
@@ -133,7 +133,7 @@ def synonyms(table: Mapping[str, Iterable[str]], rate: float = 0.3) -> Synonyms:
         For an empty table, a word without synonyms, or a rate outside (0, 1].
     """
     _share("synonyms", rate)
-    if isinstance(table, str) or not table:
+    if not isinstance(table, Mapping) or not table:
         raise ConfigError("synonyms() takes a table such as {'big': ['large', 'huge']}.")
     made: dict[str, tuple[str, ...]] = {}
     for word in sorted(table):
@@ -207,8 +207,7 @@ def typos(rate: float = 0.1, *, shortest: int = 4) -> Typos:
     """In a share `rate` of the words of at least `shortest` letters, one slip: a letter lost, doubled, swapped with the
     next, or replaced by the key beside it. The first letter stays."""
     _share("typos", rate)
-    if shortest < 2:
-        raise ConfigError(f"typos needs shortest >= 2, got {shortest}.")
+    whole("typos: shortest", shortest, least=2)
     return Typos(rate, shortest)
 
 

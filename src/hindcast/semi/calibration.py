@@ -7,9 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from hindcast.errors import DataError
+from hindcast.errors import ConfigError, DataError
+from hindcast.metrics.rows import numbers
+from hindcast.parameters import number, seed_of, whole
 from hindcast.semi.classes import Labelled
-from hindcast.semi.items import take
+from hindcast.semi.items import count, places_of, take
 from hindcast.semi.learner import fit
 from hindcast.values import Floats, Ints
 
@@ -30,7 +32,12 @@ def cooled(probability: Floats, temperature: float) -> Floats:
     >>> cooled(np.array([[0.8, 0.2]]), 2.0).round(3).tolist()
     [[0.667, 0.333]]
     """
-    logs = np.log(np.clip(probability, _FLOOR, 1.0)) / temperature
+    p, temperature = numbers(probability, "probabilities"), number("temperature", temperature, above=0.0)
+    if p.ndim != 2:
+        raise DataError(f"probabilities have shape (n, K), got {p.shape}.")
+    if not p.size:
+        return p
+    logs = np.log(np.clip(p, _FLOOR, 1.0)) / max(temperature, 1e-300)
     logs -= logs.max(axis=1, keepdims=True)
     power: Floats = np.exp(logs)
     power /= power.sum(axis=1, keepdims=True)
@@ -62,8 +69,7 @@ def temperature(probability: Floats, codes: Ints) -> float:
     >>> temperature(sure_and_half_wrong, np.tile([0, 1], 20))
     20.0
     """
-    if len(codes) != len(probability):
-        raise DataError(f"{len(codes)} labels meet {len(probability)} predictions.")
+    probability, codes = checked_answers(probability, codes)
     if len(codes) < _LEAST:
         return 1.0
     rows = np.arange(len(codes))
@@ -87,6 +93,20 @@ def temperature(probability: Floats, codes: Ints) -> float:
     return round(math.exp((low + high) / 2), 4)
 
 
+def checked_answers(probability: Any, codes: Any) -> tuple[Floats, Ints]:
+    """Probabilities, shape (n, K), and class codes, shape (n,), that belong together."""
+    p, found = numbers(probability, "probabilities"), numbers(codes, "codes")
+    if p.ndim != 2 or found.ndim != 1:
+        raise DataError(f"probabilities have shape (n, K) and codes (n,), got {p.shape} and {found.shape}.")
+    if len(found) != len(p):
+        raise DataError(f"{len(found)} labels meet {len(p)} predictions.")
+    wrong = ~((found >= 0) & (found < p.shape[1]) & (found == np.floor(found)))
+    if wrong.any():
+        row = int(wrong.argmax())
+        raise DataError(f"a code is a whole number, 0 to {p.shape[1] - 1}", row=row + 1, value=float(found[row]))
+    return p, found.astype(np.int64)
+
+
 def folds(codes: Ints, parts: int, seed: int) -> Ints:
     """The fold, 0 to parts - 1, of each row, shape (n,): every class is spread as evenly as it goes, seeded.
 
@@ -105,8 +125,13 @@ def folds(codes: Ints, parts: int, seed: int) -> Ints:
 
 def out_of_fold(learner: Any, items: Any, y: Labelled, places: Ints, *, parts: int = 5, seed: int = 0) -> Floats:
     """Probabilities of the labelled rows at `places`, each from a model fitted without its fold, shape (m, K)."""
+    if not isinstance(y, Labelled):
+        raise ConfigError(f"out_of_fold: y is what labelled() gives, got {y!r:.60}.")
+    places = places_of(places, len(y), what="out_of_fold: places")
+    parts, seed = min(whole("out_of_fold: parts", parts, least=2), max(len(places), 1)), seed_of(seed)
+    if count(items) != len(y):
+        raise DataError(f"out_of_fold: {count(items)} items came with {len(y)} labels.")
     codes = y.codes[places]
-    parts = min(parts, len(places))
     result = np.zeros((len(places), len(y.classes)))
     fold = folds(codes, parts, seed)
     for part in range(parts):

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from hindcast.errors import ConfigError, DataError
+from hindcast.errors import DataError
+from hindcast.semi.items import count
 from hindcast.values import Bools, Floats, Ints
 
 __all__ = ["Labelled", "labelled"]
@@ -67,7 +68,8 @@ def _missing(label: Any, unlabelled: Any) -> bool:
         isinstance(label, str) == isinstance(unlabelled, str)
         and not isinstance(label, bool)
         and unlabelled is not None
-        and label == unlabelled
+        and isinstance(unlabelled, str | int | float | np.generic)
+        and bool(label == unlabelled)
     )
 
 
@@ -94,6 +96,10 @@ def labelled(labels: Any, *, unlabelled: Any = -1, classes: Sequence[Any] | None
     >>> y.codes.tolist(), y.classes
     ([0, -1, 1, 0], ('ham', 'spam'))
     """
+    for name, values in (("labels", labels), ("classes", () if classes is None else classes)):
+        single = isinstance(values, str | bytes | Mapping) or len(getattr(values, "shape", (0,))) != 1
+        if single or not isinstance(values, Iterable):
+            raise DataError(f"{name} are a sequence of shape (n,), got {values!r:.60} ({type(values).__name__}).")
     array = labels if isinstance(labels, np.ndarray) else None
     if array is None and hasattr(labels, "to_numpy"):
         array = labels.to_numpy()
@@ -121,7 +127,10 @@ def labelled(labels: Any, *, unlabelled: Any = -1, classes: Sequence[Any] | None
                 row=row + 1,
                 value=item,
             )
-    names = tuple(sorted(set(known if given is None else given)))
+    try:
+        names = tuple(sorted(set(known if given is None else given)))
+    except TypeError:
+        raise DataError(f"classes are texts, integers or booleans, all of one type, got {given!r:.60}.") from None
     code = {name: place for place, name in enumerate(names)}
     codes = np.full(len(whole), -1, dtype=np.int64)
     for row, item in enumerate(whole):
@@ -132,16 +141,11 @@ def labelled(labels: Any, *, unlabelled: Any = -1, classes: Sequence[Any] | None
     return Labelled(codes, names)
 
 
-def enough(y: Labelled, n: int, *, what: str) -> None:
-    """Refuse labels that do not belong to n items, and items of which none has a label."""
+def labels_of(items: Any, labels: Any, *, unlabelled: Any = -1, classes: Any = None, what: str) -> Labelled:
+    """The labels of `items`; refused where they are not one per item, or where none is known."""
+    y, n = labelled(labels, unlabelled=unlabelled, classes=classes), count(items)
     if len(y) != n:
         raise DataError(f"{what}: {n} items came with {len(y)} labels; give one per item, -1 where there is none.")
     if not y.known.any():
         raise DataError(f"{what} needs at least one labelled row; all {n} are without a label.")
-
-
-def checked_share(value: float, *, what: str, open_end: bool = False) -> float:
-    """A number in (0, 1], or in (0, 1) with `open_end`."""
-    if not 0 < value <= 1 or (open_end and value == 1):
-        raise ConfigError(f"{what} must lie in (0, 1{')' if open_end else ']'}, got {value!r}.")
-    return float(value)
+    return y

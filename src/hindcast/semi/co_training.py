@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from hindcast.errors import ConfigError
+from hindcast.parameters import progress_of, share
 from hindcast.semi.calibration import cooled, learnt_temperature
-from hindcast.semi.classes import Labelled, checked_share, enough, labelled
+from hindcast.semi.classes import Labelled, labels_of
 from hindcast.semi.items import count, take
 from hindcast.semi.learner import Fitted, fit
-from hindcast.semi.method import Round, SemiModel
+from hindcast.semi.method import Round, SemiModel, checked_rounds, told_round, untaught
 from hindcast.semi.self_training import Quota, class_shares, sure_rows
 from hindcast.values import Floats, Ints
 
@@ -30,14 +31,20 @@ def view_of(items: Any, view: Any) -> Any:
         if count(seen) != count(items):
             raise ConfigError(f"a view made {count(seen)} items of {count(items)}; it must keep them all, in order.")
         return seen
-    if hasattr(items, "iloc"):
-        return items[list(view)]
-    if hasattr(items, "select") and not isinstance(items, np.ndarray):
-        return items.select(list(view))
-    if isinstance(items, np.ndarray):
-        return items[:, np.asarray(view)]
-    if hasattr(items, "tocsc"):
-        return items.tocsc()[:, np.asarray(view)].tocsr()
+    if not isinstance(view, Iterable) or isinstance(view, str | bytes | Mapping) or getattr(view, "shape", None) == ():
+        raise ConfigError(f"a view is a function of items, or a sequence of columns, got {view!r:.60}.")
+    columns = list(view)
+    try:
+        if hasattr(items, "iloc"):
+            return items[columns]
+        if hasattr(items, "select") and not isinstance(items, np.ndarray):
+            return items.select(columns)
+        if isinstance(items, np.ndarray):
+            return items[:, np.array(columns, dtype=np.int64 if not columns else None)]
+        if hasattr(items, "tocsc"):
+            return items.tocsc()[:, np.array(columns)].tocsr()
+    except (IndexError, KeyError, TypeError, ValueError) as error:
+        raise ConfigError(f"the items have no columns {columns!r:.60} to view: {error}") from None
     raise ConfigError("columns can be chosen from arrays, sparse matrices and frames; for other items give a function.")
 
 
@@ -91,13 +98,10 @@ class CoTraining:
     calibrate: bool = True
 
     def __post_init__(self) -> None:
-        if self.rounds < 1:
-            raise ConfigError(f"CoTraining needs rounds >= 1, got {self.rounds}.")
-        if not 0 <= self.threshold <= 1:
-            raise ConfigError(f"CoTraining needs a threshold in [0, 1], got {self.threshold}.")
-        checked_share(self.most, what="CoTraining's most")
-        if len(self.views) != 2:
-            raise ConfigError(f"CoTraining needs two views, got {len(self.views)}.")
+        checked_rounds("CoTraining", self)
+        share("CoTraining: most", self.most)
+        if not isinstance(self.views, tuple | list) or len(self.views) != 2:
+            raise ConfigError(f"CoTraining needs two views, functions or columns, got {self.views!r:.60}.")
 
     @property
     def name(self) -> str:
@@ -123,8 +127,7 @@ class CoTraining:
         self, items: Any, labels: Any, *, unlabelled: Any = -1, classes: Any = None, seed: int = 0
     ) -> TwoViews:
         """The two learners on the labelled rows alone."""
-        y = labelled(labels, unlabelled=unlabelled, classes=classes)
-        enough(y, count(items), what=self.name)
+        y = labels_of(items, labels, unlabelled=unlabelled, classes=classes, what=self.name)
         seen = [view_of(items, view) for view in self.views]
         return TwoViews(self._fitted(seen, y, (y.codes, y.codes), seed), self.views)
 
@@ -146,15 +149,14 @@ class CoTraining:
         progress: Callable[[int, int], None] | None = None,
     ) -> SemiModel:
         """Learn from labelled and unlabelled rows; `progress` is called with (rounds done, rounds)."""
-        y = labelled(labels, unlabelled=unlabelled, classes=classes)
-        enough(y, count(items), what=self.name)
+        y = labels_of(items, labels, unlabelled=unlabelled, classes=classes, what=self.name)
         open_ = np.flatnonzero(~y.known)
         seen = [view_of(items, view) for view in self.views]
         models = self._fitted(seen, y, (y.codes, y.codes), seed)
-        pseudo = np.full(len(y), -1, dtype=np.int64)
         if not len(open_):
-            note = "no row is without a label: this is the supervised model."
-            return SemiModel(TwoViews(models, self.views), y.classes, pseudo, notes=(note,))
+            return untaught(TwoViews(models, self.views), y)
+        report = progress_of(progress)
+        pseudo = np.full(len(y), -1, dtype=np.int64)
         shares = class_shares(self.quota, y)
         learnt = [
             learnt_temperature(learner, view, y, seed) if self.calibrate else (1.0, ())
@@ -178,15 +180,11 @@ class CoTraining:
             first, second = np.where(quarrel, -1, first), np.where(quarrel, -1, second)
             before = pseudo.copy()
             pseudo[open_] = np.maximum(first, second)
-            sizes = np.bincount(pseudo[pseudo >= 0], minlength=len(y.classes))
-            least = float(np.fmin(low, high))
-            changed = int((before != pseudo).sum())
-            rounds.append(Round(number, int(sizes.sum()), tuple(int(s) for s in sizes), least, changed))
+            rounds.append(told_round(number, pseudo, before, len(y.classes), float(np.fmin(low, high))))
             heard = (y.codes.copy(), y.codes.copy())
             heard[0][open_], heard[1][open_] = second, first  # each learns what the other said
             models = self._fitted(seen, y, heard, seed)
-            if progress is not None:
-                progress(number, self.rounds)
+            report(number, self.rounds)
         if not any(r.taken for r in rounds):
             notes = (*notes, f"no row reached the confidence {self.threshold}: this is the supervised model.")
         return SemiModel(TwoViews(models, self.views), y.classes, pseudo, tuple(rounds), learnt[0][0], notes)

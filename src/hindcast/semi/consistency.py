@@ -9,11 +9,12 @@ from typing import Any
 import numpy as np
 
 from hindcast.errors import ConfigError
+from hindcast.parameters import choice, number, progress_of, switch, whole
 from hindcast.semi.calibration import cooled, learnt_temperature
-from hindcast.semi.classes import Labelled, enough, labelled
+from hindcast.semi.classes import Labelled, labels_of
 from hindcast.semi.items import count, stack, take
 from hindcast.semi.learner import Fitted, fit, fit_rows
-from hindcast.semi.method import Model, Round, SemiModel
+from hindcast.semi.method import Model, Round, SemiModel, checked_rounds, told_round, untaught
 from hindcast.semi.self_training import Quota, class_shares, sure_rows
 from hindcast.values import Bools, Floats, Ints
 
@@ -94,11 +95,10 @@ class Consistency:
     calibrate: bool = True
 
     def __post_init__(self) -> None:
-        if self.rounds < 1:
-            raise ConfigError(f"Consistency needs rounds >= 1, got {self.rounds}.")
-        if not 0 <= self.threshold <= 1:
-            raise ConfigError(f"Consistency needs a threshold in [0, 1], got {self.threshold}.")
-        if not len(self.perturb) or not all(callable(p) for p in self.perturb):
+        checked_rounds("Consistency", self)
+        switch("Consistency: learn_changed", self.learn_changed)
+        several = isinstance(self.perturb, list | tuple) and len(self.perturb) > 0
+        if not several or not all(callable(p) for p in self.perturb):
             raise ConfigError("Consistency needs at least one perturbation, a function of items and a Generator.")
 
     @property
@@ -117,8 +117,7 @@ class Consistency:
         self, items: Any, labels: Any, *, unlabelled: Any = -1, classes: Any = None, seed: int = 0
     ) -> Fitted:
         """The learner on the labelled rows alone, unperturbed."""
-        y = labelled(labels, unlabelled=unlabelled, classes=classes)
-        enough(y, count(items), what=self.name)
+        y = labels_of(items, labels, unlabelled=unlabelled, classes=classes, what=self.name)
         return fit(self.learner, items, y, np.flatnonzero(y.known), seed=seed)
 
     def fit(
@@ -132,21 +131,19 @@ class Consistency:
         progress: Callable[[int, int], None] | None = None,
     ) -> SemiModel:
         """Learn from labelled and unlabelled rows; `progress` is called with (rounds done, rounds)."""
-        y = labelled(labels, unlabelled=unlabelled, classes=classes)
-        enough(y, count(items), what=self.name)
+        y = labels_of(items, labels, unlabelled=unlabelled, classes=classes, what=self.name)
         known, open_ = np.flatnonzero(y.known), np.flatnonzero(~y.known)
         model = supervised = fit(self.learner, items, y, known, seed=seed)
-        pseudo = np.full(len(y), -1, dtype=np.int64)
         if not len(open_):
-            return SemiModel(
-                model, y.classes, pseudo, notes=("no row is without a label: this is the supervised model.",)
-            )
+            return untaught(model, y)
+        told = progress_of(progress)
+        pseudo = np.full(len(y), -1, dtype=np.int64)
         shares = class_shares(self.quota, y)
         heat, notes = learnt_temperature(self.learner, items, y, seed) if self.calibrate else (1.0, ())
         random = np.random.default_rng([seed, 40_151])
         unknown = take(items, open_)
         rounds: list[Round] = []
-        for number in range(1, self.rounds + 1):
+        for turn in range(1, self.rounds + 1):
             changed = [perturb(unknown, random) for perturb in self.perturb]
             same, probability = agreeing(model, unknown, changed, temperature=heat)
             codes = probability.argmax(axis=1)
@@ -155,17 +152,14 @@ class Consistency:
             before = pseudo.copy()
             pseudo[:] = -1
             pseudo[open_[chosen]] = codes[chosen]
-            sizes = np.bincount(codes[chosen], minlength=len(y.classes))
             least = float(confidence[chosen].min()) if len(chosen) else float("nan")
-            moved = int((before != pseudo).sum())
-            rounds.append(Round(number, len(chosen), tuple(int(s) for s in sizes), least, moved))
+            rounds.append(told_round(turn, pseudo, before, len(y.classes), least))
             if len(chosen):
-                versions = [take(changed[number % len(changed)], chosen)] if self.learn_changed else []
+                versions = [take(changed[turn % len(changed)], chosen)] if self.learn_changed else []
                 model = self._learn(items, y, known, open_[chosen], codes[chosen], versions, seed)
             else:
                 model = supervised
-            if progress is not None:
-                progress(number, self.rounds)
+            told(turn, self.rounds)
         if not any(r.taken for r in rounds):
             notes = (*notes, "no row was both consistent and confident: this is the supervised model.")
         return SemiModel(model, y.classes, pseudo, tuple(rounds), heat, notes)
@@ -179,7 +173,7 @@ class Consistency:
         return fit_rows(self.learner, rows, y, every, seed=seed)
 
 
-def ramp_up(step: int, steps: int) -> float:
+def ramp_up(step: float, steps: int) -> float:
     """The weight of an unsupervised loss at `step` of `steps`: ``exp(-5 (1 - step / steps)^2)``, then 1.
 
     Examples
@@ -187,6 +181,7 @@ def ramp_up(step: int, steps: int) -> float:
     >>> round(ramp_up(0, 10), 4), ramp_up(10, 10)
     (0.0067, 1.0)
     """
+    steps, step = whole("steps", steps), number("step", step)
     if steps < 1:
         return 1.0
     left = 1.0 - min(max(step, 0), steps) / steps
@@ -209,8 +204,7 @@ def consistency_loss(logits: Any, changed: Any, *, kind: str = "squares") -> Any
     """
     import torch
 
-    if kind not in ("squares", "kl"):
-        raise ConfigError(f"kind must be 'squares' or 'kl', got {kind!r}.")
+    choice("kind", kind, ["squares", "kl"], where="consistency_loss")
     if logits.shape != changed.shape:
         raise ConfigError(f"logits of shape {tuple(logits.shape)} meet changed ones of {tuple(changed.shape)}.")
     target = torch.softmax(logits.detach(), dim=-1)

@@ -9,9 +9,11 @@ import numpy as np
 
 from hindcast.errors import ConfigError, DataError
 from hindcast.metrics.intervals import Estimate
+from hindcast.parameters import choice, level_of, number, seed_of, share, whole
+from hindcast.sampling.blocks import array_of
 from hindcast.semi.calibration import folds
-from hindcast.semi.classes import Labelled, enough, labelled
-from hindcast.semi.items import count, places_of, take
+from hindcast.semi.classes import Labelled, labels_of
+from hindcast.semi.items import places_of, take
 from hindcast.semi.method import Method, Model, SemiModel
 from hindcast.semi.paired import mean_of, row_scores, sign_test
 from hindcast.values import Floats, Ints
@@ -121,18 +123,22 @@ def guarded(
     >>> found.verdict.outcome, found.model is found.supervised
     ('fail', True)
     """
-    if not margin >= 0:
-        raise ConfigError(f"guarded needs margin >= 0, got {margin}.")
-    y = labelled(labels, unlabelled=unlabelled, classes=classes)
-    enough(y, count(items), what="guarded")
+    if isinstance(method, type) or not isinstance(method, Method):
+        raise ConfigError(f"guarded takes a method such as self_training(learner), got {method!r:.60}.")
+    margin, level, seed = number("guarded: margin", margin, least=0.0), level_of("level", level), seed_of(seed)
+    choice("metric", metric, ["accuracy", "log_loss"], where="guarded")
+    y = labels_of(items, labels, unlabelled=unlabelled, classes=classes, what="guarded")
+    if blocks is not None:
+        blocks = array_of(blocks, "blocks")
+        if blocks.shape != (len(y),):
+            raise DataError(f"blocks have shape {blocks.shape}; give one for each of the {len(y)} rows.")
     if parts is None:
         test = _held_out(y, held_out, seed)
         first, second = _pair(method, items, y, test, seed)
         scores = [row_scores(metric, m.predict_proba(take(items, test)), y.codes[test]) for m in (first, second)]
         semi, supervised = first, second
     else:
-        if parts < 2:
-            raise ConfigError(f"guarded needs parts >= 2, got {parts}.")
+        parts = whole("guarded: parts", parts, least=2)
         test = np.flatnonzero(y.known)
         fold = folds(y.codes[test], min(parts, len(test)), seed)
         scores = [np.zeros(len(test)), np.zeros(len(test))]
@@ -162,9 +168,8 @@ def _pair(method: Method, items: Any, y: Labelled, away: Ints, seed: int) -> tup
 
 def _held_out(y: Labelled, held_out: Any, seed: int) -> Ints:
     known = np.flatnonzero(y.known)
-    if isinstance(held_out, float):
-        if not 0 < held_out < 1:
-            raise ConfigError(f"held_out must be a share in (0, 1), or places of labelled rows, got {held_out}.")
+    if np.ndim(array_of(held_out, "held_out")) == 0:
+        share("held_out (a share, or places of labelled rows)", held_out, one=False)
         random = np.random.default_rng([seed, 40_161])
         chosen = []
         for code in range(len(y.classes)):
@@ -194,7 +199,7 @@ def _judged(
 ) -> Guarded:
     ours, theirs = (float(s.mean()) if len(s) else float("nan") for s in scores)
     difference = scores[0] - scores[1]
-    gain = mean_of(difference, blocks=None if blocks is None else np.asarray(blocks)[test], level=level)
+    gain = mean_of(difference, blocks=None if blocks is None else blocks[test], level=level)
     chance = sign_test(difference) if metric == "accuracy" and blocks is None else 0.0
     evidence = {"gain": gain.value, "low": gain.low, "high": gain.high, "rows": len(test), "sign_test": chance}
     check = f"{method.name} against supervised only"

@@ -9,6 +9,7 @@ import numpy as np
 
 from hindcast.columns import Frame
 from hindcast.errors import DataError
+from hindcast.sampling.blocks import array_of
 from hindcast.values import Floats, Ints
 
 __all__ = ["count", "finite_matrix", "is_sparse", "stack", "take"]
@@ -141,12 +142,14 @@ def finite_matrix(items: Any, *, what: str = "items") -> Any:
 
 def places_of(places: Any, n: int, *, what: str) -> Ints:
     """Distinct places in 0 to n - 1 as sorted int64, from integers or a mask of shape (n,)."""
-    array = np.asarray(places)
+    array = array_of(places, what)
     if array.dtype == np.bool_:
         if array.shape != (n,):
             raise DataError(f"{what}: a mask of shape {array.shape} does not fit {n} items.")
         return np.flatnonzero(array)
-    array = np.unique(array.astype(np.int64).ravel())
+    if array.ndim != 1 or (array.size and array.dtype.kind not in "iu"):
+        raise DataError(f"{what}: places are whole numbers, shape (m,), or a mask, got {places!r:.60}.")
+    array = np.unique(array.astype(np.int64))
     if array.size and (array[0] < 0 or array[-1] >= n):
         raise DataError(f"{what}: places must lie in 0 to {n - 1}", value=int(array[0] if array[0] < 0 else array[-1]))
     return array

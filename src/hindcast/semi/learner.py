@@ -12,6 +12,7 @@ import numpy as np
 
 from hindcast.errors import ConfigError, DataError
 from hindcast.models.threads import let_threads_sleep
+from hindcast.parameters import seed_of
 from hindcast.semi.classes import Labelled
 from hindcast.semi.items import count, take
 from hindcast.values import Floats, Ints
@@ -114,6 +115,7 @@ def takes_weight(learner: Any) -> bool:
 
 def fresh(learner: Any, seed: int) -> Any:
     """An unfitted copy, whose every open ``random_state`` is set from `seed`."""
+    seed = seed_of(seed)
     let_threads_sleep()
     from sklearn.base import clone
 

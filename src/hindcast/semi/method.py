@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
+from hindcast.parameters import choice, share, switch, whole
+from hindcast.semi.classes import Labelled
 from hindcast.values import Floats, Ints
 
 __all__ = ["Method", "Model", "Round", "SemiModel"]
@@ -81,6 +84,27 @@ class SemiModel:
         """The likeliest class of each item, shape (n,)."""
         likeliest: np.ndarray[Any, Any] = self.classes_[self.predict_proba(items).argmax(axis=1)]
         return likeliest
+
+
+def untaught(model: Model, y: Labelled) -> SemiModel:
+    """What a method gives where no row is without a label: the supervised model."""
+    nobody = np.full(len(y), -1, dtype=np.int64)
+    return SemiModel(model, y.classes, nobody, notes=("no row is without a label: this is the supervised model.",))
+
+
+def checked_rounds(what: str, method: Any) -> None:
+    """Refuse parameters that methods of rounds share, where one makes no sense."""
+    whole(f"{what}: rounds", method.rounds, least=1, most=10_000)
+    share(f"{what}: threshold", method.threshold, zero=True)
+    switch(f"{what}: calibrate", method.calibrate)
+    if not isinstance(method.quota, Mapping):
+        choice("quota (or a mapping of class to share)", method.quota, ["prior", "balanced", "none"], where=what)
+
+
+def told_round(number: int, labels: Ints, before: Ints, classes: int, least: float) -> Round:
+    """The round after which rows have `labels`, who had those `before`, shape (n,), -1 for none."""
+    sizes = np.bincount(labels[labels >= 0], minlength=classes)
+    return Round(number, int(sizes.sum()), tuple(sizes.tolist()), least, int((before != labels).sum()))
 
 
 @runtime_checkable

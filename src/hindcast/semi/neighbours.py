@@ -9,7 +9,8 @@ from typing import Any, Literal
 
 import numpy as np
 
-from hindcast.errors import ConfigError, DataError
+from hindcast.errors import DataError
+from hindcast.parameters import choice, progress_of, whole
 from hindcast.semi.items import finite_matrix, is_sparse
 from hindcast.semi.learner import one_thread
 from hindcast.values import Floats, Ints
@@ -85,7 +86,7 @@ def _smallest(values: Floats, k: int) -> tuple[Ints, Floats]:
     return np.take_along_axis(at, order, axis=1), np.take_along_axis(found, order, axis=1)
 
 
-def _brute(items: Any, queries: Any, k: int, skip: bool, progress: Callable[[int, int], None] | None) -> Neighbours:
+def _brute(items: Any, queries: Any, k: int, skip: bool, told: Callable[[int, int], None]) -> Neighbours:
     """By blocks of queries against all items; the distance is the root of |a|^2 + |b|^2 - 2 ab."""
     n, m = items.shape[0], queries.shape[0]
     size = max(1, min(m, _BLOCK_BYTES // (8 * n)))
@@ -108,8 +109,7 @@ def _brute(items: Any, queries: Any, k: int, skip: bool, progress: Callable[[int
     starts = range(0, m, size)
     with one_thread(), ThreadPoolExecutor(_THREADS) as pool:
         for done, _ in enumerate(pool.map(search, starts), start=1):
-            if progress is not None:
-                progress(min(done * size, m), m)
+            told(min(done * size, m), m)
     return Neighbours(place, distance)
 
 
@@ -163,10 +163,9 @@ def nearest(
     >>> nearest(np.array([[0.0], [1.0], [3.0]]), 1).place.ravel().tolist()
     [1, 0, 1]
     """
-    if metric not in ("euclidean", "cosine"):
-        raise ConfigError(f"metric must be 'euclidean' or 'cosine', got {metric!r}.")
-    if k < 1:
-        raise ConfigError(f"nearest needs k >= 1, got {k}.")
+    choice("metric", metric, ["euclidean", "cosine"], where="nearest")
+    k = whole("nearest: k", k, least=1)
+    told = progress_of(progress)
     base = finite_matrix(items)
     skip = queries is None
     asked = base if queries is None else finite_matrix(queries, what="queries")
@@ -185,7 +184,7 @@ def nearest(
         base, asked = base - centre, asked - centre
     if not is_sparse(base) and 0 < base.shape[1] <= _TREE_WIDTH and metric == "euclidean":
         return _tree(base, asked, k, skip)
-    found = _brute(base, asked, k, skip, progress)
+    found = _brute(base, asked, k, skip, told)
     if metric == "cosine":
         return Neighbours(found.place, found.distance**2 / 2.0)
     return found

@@ -7,8 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from hindcast.errors import ConfigError, DataError
+from hindcast.errors import DataError
 from hindcast.metrics.intervals import Estimate, mean_interval, student_quantile
+from hindcast.metrics.rows import numbers
+from hindcast.parameters import choice, level_of
+from hindcast.sampling.blocks import array_of
+from hindcast.semi.calibration import checked_answers
 from hindcast.values import Floats
 
 __all__ = ["mean_of", "row_scores", "sign_test"]
@@ -28,11 +32,11 @@ def mean_of(values: Any, *, blocks: Any = None, level: float = 0.95) -> Estimate
     >>> round(estimate.value, 3), round(estimate.low, 3), round(estimate.high, 3)
     (0.2, -0.048, 0.448)
     """
-    if not 0 < level < 1:
-        raise ConfigError(f"an interval needs a level between 0 and 1, got {level}.")
-    x = np.asarray(values, dtype=np.float64)
+    level, x = level_of("level", level), numbers(values, "values")
+    if x.ndim != 1:
+        raise DataError(f"values have shape (n,), got {x.shape}.")
     if blocks is not None:
-        return mean_interval(x, blocks, level=level)
+        return mean_interval(x, array_of(blocks, "blocks"), level=level)
     if not x.size or not np.isfinite(x).all():
         return Estimate(float("nan"), n=x.size)
     mean = float(x.mean())
@@ -52,7 +56,7 @@ def sign_test(differences: Any) -> float:
     >>> sign_test([1, 1, 1, 1, 0, -1])
     0.375
     """
-    x = np.asarray(differences, dtype=np.float64)
+    x = numbers(differences, "differences")
     wins, losses = int((x > 0).sum()), int((x < 0).sum())
     if wins + losses == 0:
         return 1.0
@@ -63,13 +67,10 @@ def sign_test(differences: Any) -> float:
 
 def row_scores(metric: str, probability: Floats, codes: Any) -> Floats:
     """A score per row, more is better, shape (n,): 1 if right for ``"accuracy"``, log-likelihood for ``"log_loss"``."""
-    codes = np.asarray(codes)
-    if probability.shape[0] != codes.shape[0]:
-        raise DataError(f"{codes.shape[0]} labels meet {probability.shape[0]} predictions.")
+    choice("metric", metric, ["accuracy", "log_loss"], where="row_scores")
+    probability, codes = checked_answers(probability, codes)
     if metric == "accuracy":
         right: Floats = (probability.argmax(axis=1) == codes).astype(np.float64)
         return right
-    if metric == "log_loss":
-        likelihood: Floats = np.log(np.clip(probability[np.arange(len(codes)), codes], _CLIP, 1.0))
-        return likelihood
-    raise ConfigError(f"metric must be 'accuracy' or 'log_loss', got {metric!r}.")
+    likelihood: Floats = np.log(np.clip(probability[np.arange(len(codes)), codes], _CLIP, 1.0))
+    return likelihood

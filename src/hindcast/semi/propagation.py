@@ -8,11 +8,13 @@ from typing import Any
 
 import numpy as np
 
-from hindcast.errors import ConfigError
-from hindcast.semi.classes import Labelled, enough, labelled
-from hindcast.semi.items import count, finite_matrix, take
+from hindcast.errors import ConfigError, DataError
+from hindcast.metrics.rows import numbers
+from hindcast.parameters import choice, number, share, switch, whole
+from hindcast.semi.classes import Labelled, labels_of
+from hindcast.semi.items import finite_matrix, take
 from hindcast.semi.learner import Fitted, fit, takes_weight
-from hindcast.semi.method import Model, SemiModel
+from hindcast.semi.method import Model, SemiModel, untaught
 from hindcast.semi.neighbours import Metric, Neighbours, nearest
 from hindcast.values import Bools, Floats, Ints
 
@@ -32,6 +34,8 @@ def graph(neighbours: Neighbours, n: int) -> Any:
     """
     from scipy import sparse
 
+    if not isinstance(neighbours, Neighbours) or len(neighbours.place) != whole("n", n, least=0):
+        raise DataError(f"a graph of {n} items needs their Neighbours, one row per item; see nearest().")
     k = neighbours.place.shape[1]
     if k == 0:
         return sparse.csr_array((n, n), dtype=np.float64)
@@ -52,6 +56,7 @@ def graph_bytes(n: int, k: int, classes: int) -> int:
     >>> graph_bytes(100_000, 15, 2) / 2**20 < 400
     True
     """
+    n, k, classes = (whole(name, value, least=0) for name, value in (("n", n), ("k", k), ("classes", classes)))
     edges = 2 * n * k
     return 12 * edges * 3 + 16 * n * k * 3 + 8 * n * classes * 6
 
@@ -101,6 +106,13 @@ def _conjugate(
     return x, most, bool(((residual**2).sum(axis=0) <= target).all())
 
 
+def _checked_flow(alpha: Any, tol: Any, iterations: Any) -> None:
+    if alpha is not None:
+        share("alpha (None keeps given labels)", alpha, one=False)
+    number("tol", tol, above=0.0, most=1.0)
+    whole("iterations", iterations, least=1)
+
+
 def flow(
     weights: Any,
     codes: Ints,
@@ -137,7 +149,13 @@ def flow(
     from scipy import sparse
     from scipy.sparse.csgraph import connected_components
 
+    _checked_flow(alpha, tol, iterations)
+    codes, prior = np.asarray(numbers(codes, "codes"), dtype=np.int64), numbers(prior, "prior")
+    if codes.ndim != 1 or prior.ndim != 1 or (codes >= len(prior)).any():
+        raise DataError(f"codes below {len(prior)}, shape (n,), meet a prior of shape {prior.shape}.")
     n, size = len(codes), len(prior)
+    if getattr(weights, "shape", None) != (n, n):
+        raise DataError(f"{n} codes came with weights of shape {getattr(weights, 'shape', None)}; give (n, n), sparse.")
     known = codes >= 0
     given = np.zeros((n, size))
     given[known, codes[known]] = 1.0
@@ -248,14 +266,12 @@ class Propagation:
     iterations: int = 1000
 
     def __post_init__(self) -> None:
-        if self.k < 1:
-            raise ConfigError(f"Propagation needs k >= 1, got {self.k}.")
-        if self.alpha is not None and not 0 < self.alpha < 1:
-            raise ConfigError(f"Propagation needs alpha in (0, 1), or None to keep given labels, got {self.alpha}.")
-        if self.metric not in ("euclidean", "cosine"):
-            raise ConfigError(f"metric must be 'euclidean' or 'cosine', got {self.metric!r}.")
-        if not self.tol > 0 or self.iterations < 1:
-            raise ConfigError("Propagation needs tol > 0 and iterations >= 1.")
+        whole("Propagation: k", self.k, least=1)
+        choice("metric", self.metric, ["euclidean", "cosine"], where="Propagation")
+        switch("Propagation: class_mass", self.class_mass)
+        _checked_flow(self.alpha, self.tol, self.iterations)
+        if self.encoder is not None and not hasattr(self.encoder, "fit_transform"):
+            raise ConfigError(f"an encoder has fit_transform and transform, got {self.encoder!r:.60}.")
 
     @property
     def name(self) -> str:
@@ -271,8 +287,7 @@ class Propagation:
 
     def supervised(self, items: Any, labels: Any, *, unlabelled: Any = -1, classes: Any = None, seed: int = 0) -> Model:
         """The learner on the labelled rows alone; without one, nearest labelled neighbours."""
-        y = labelled(labels, unlabelled=unlabelled, classes=classes)
-        enough(y, count(items), what=self.name)
+        y = labels_of(items, labels, unlabelled=unlabelled, classes=classes, what=self.name)
         places = np.flatnonzero(y.known)
         if self.learner is not None:
             return fit(self.learner, items, y, places, seed=seed)
@@ -303,17 +318,14 @@ class Propagation:
         progress: Callable[[int, int], None] | None = None,
     ) -> SemiModel:
         """Let the labels flow, then learn from them; `progress` is called with (rows searched, rows)."""
-        y = labelled(labels, unlabelled=unlabelled, classes=classes)
-        enough(y, count(items), what=self.name)
-        nobody = np.full(len(y), -1, dtype=np.int64)
+        y = labels_of(items, labels, unlabelled=unlabelled, classes=classes, what=self.name)
         if y.known.all():
-            note = "no row is without a label: this is the supervised model."
             alone: Fitted | GraphModel = (
                 self._alone(items, y)
                 if self.learner is None
                 else fit(self.learner, items, y, np.arange(len(y)), seed=seed)
             )
-            return SemiModel(alone, y.classes, nobody, notes=(note,))
+            return untaught(alone, y)
         base, encoder = self._encoded(items)
         weights = graph(nearest(base, self.k, metric=self.metric, progress=progress), len(y))
         flowed = flow(weights, y.codes, y.prior, alpha=self.alpha, tol=self.tol, iterations=self.iterations)

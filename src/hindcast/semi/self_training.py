@@ -10,11 +10,12 @@ from typing import Any, Literal
 import numpy as np
 
 from hindcast.errors import ConfigError
+from hindcast.parameters import number, progress_of, share, switch
 from hindcast.semi.calibration import cooled, learnt_temperature
-from hindcast.semi.classes import Labelled, checked_share, enough, labelled
-from hindcast.semi.items import count, take
+from hindcast.semi.classes import Labelled, labels_of
+from hindcast.semi.items import take
 from hindcast.semi.learner import Fitted, fit
-from hindcast.semi.method import Round, SemiModel
+from hindcast.semi.method import Round, SemiModel, checked_rounds, told_round, untaught
 from hindcast.values import Floats, Ints
 
 __all__ = ["Quota", "SelfTraining", "self_training", "sure_rows"]
@@ -30,14 +31,12 @@ def class_shares(quota: Quota, y: Labelled) -> Floats | None:
             return None
         if quota == "prior":
             return y.prior
-        if quota == "balanced":
-            return np.full(len(y.classes), 1.0 / len(y.classes))
-        raise ConfigError(f"quota must be 'prior', 'balanced', 'none' or a mapping of class to share, got {quota!r}.")
+        return np.full(len(y.classes), 1.0 / len(y.classes))
     unknown = sorted(repr(name) for name in quota if name not in y.classes)
     if unknown:
         raise ConfigError(f"quota names {', '.join(unknown)}, not among the classes {list(y.classes)!r:.200}.")
-    shares: Floats = np.array([float(quota.get(name, 0.0)) for name in y.classes])
-    if not np.isfinite(shares).all() or (shares < 0).any() or not shares.sum():
+    shares: Floats = np.array([number(f"quota of {name!r}", quota.get(name, 0.0), least=0.0) for name in y.classes])
+    if not shares.sum():
         raise ConfigError("quota shares must be zero or above, and one of them above zero.")
     shares /= shares.sum()
     return shares
@@ -132,15 +131,10 @@ class SelfTraining:
     calibrate: bool = True
 
     def __post_init__(self) -> None:
-        if self.rounds < 1:
-            raise ConfigError(f"SelfTraining needs rounds >= 1, got {self.rounds}.")
-        if not 0 <= self.threshold <= 1:
-            raise ConfigError(f"SelfTraining needs a threshold in [0, 1], got {self.threshold}.")
-        if not self.weight > 0:
-            raise ConfigError(f"SelfTraining needs weight > 0, got {self.weight}.")
-        checked_share(self.most, what="SelfTraining's most")
-        if isinstance(self.quota, str) and self.quota not in ("prior", "balanced", "none"):
-            raise ConfigError(f"quota must be 'prior', 'balanced', 'none' or a mapping, got {self.quota!r}.")
+        checked_rounds("SelfTraining", self)
+        share("SelfTraining: most", self.most)
+        number("SelfTraining: weight", self.weight, above=0.0, most=1e9)
+        switch("SelfTraining: soft", self.soft)
 
     @property
     def name(self) -> str:
@@ -157,8 +151,7 @@ class SelfTraining:
         self, items: Any, labels: Any, *, unlabelled: Any = -1, classes: Any = None, seed: int = 0
     ) -> Fitted:
         """The learner on the labelled rows alone."""
-        y = labelled(labels, unlabelled=unlabelled, classes=classes)
-        enough(y, count(items), what=self.name)
+        y = labels_of(items, labels, unlabelled=unlabelled, classes=classes, what=self.name)
         return fit(self.learner, items, y, np.flatnonzero(y.known), seed=seed)
 
     def fit(
@@ -184,37 +177,32 @@ class SelfTraining:
         progress : callable, optional
             Called with (rounds done, rounds).
         """
-        y = labelled(labels, unlabelled=unlabelled, classes=classes)
-        enough(y, count(items), what=self.name)
+        y = labels_of(items, labels, unlabelled=unlabelled, classes=classes, what=self.name)
         known, open_ = np.flatnonzero(y.known), np.flatnonzero(~y.known)
         model = supervised = fit(self.learner, items, y, known, seed=seed)
-        pseudo = np.full(len(y), -1, dtype=np.int64)
         if not len(open_):
-            return SemiModel(
-                model, y.classes, pseudo, notes=("no row is without a label: this is the supervised model.",)
-            )
+            return untaught(model, y)
+        told = progress_of(progress)
+        pseudo = np.full(len(y), -1, dtype=np.int64)
         shares = class_shares(self.quota, y)
         heat, notes = learnt_temperature(self.learner, items, y, seed) if self.calibrate else (1.0, ())
         unknown = take(items, open_)
         rounds: list[Round] = []
-        for number in range(1, self.rounds + 1):
+        for turn in range(1, self.rounds + 1):
             probability = cooled(model.predict_proba(unknown), heat)
             codes = probability.argmax(axis=1)
             confidence = probability.max(axis=1)
-            most = math.ceil(self.most * len(open_) * number / self.rounds)
+            most = math.ceil(self.most * len(open_) * turn / self.rounds)
             chosen = sure_rows(confidence, codes, threshold=self.threshold, most=most, shares=shares)
             before = pseudo.copy()
             pseudo[:] = -1
             pseudo[open_[chosen]] = codes[chosen]
-            changed = int((before != pseudo).sum())
             least = float(confidence[chosen].min()) if len(chosen) else float("nan")
-            sizes = np.bincount(codes[chosen], minlength=len(y.classes))
-            rounds.append(Round(number, len(chosen), tuple(int(s) for s in sizes), least, changed))
-            if progress is not None:
-                progress(number, self.rounds)
+            rounds.append(told_round(turn, pseudo, before, len(y.classes), least))
+            told(turn, self.rounds)
             if len(chosen) == 0:
                 model = supervised
-            elif changed or self.soft:
+            elif rounds[-1].changed or self.soft:
                 model = self._learn(items, y, known, open_[chosen], codes[chosen], probability[chosen], seed)
         if not any(r.taken for r in rounds):
             notes = (*notes, f"no row reached the confidence {self.threshold}: this is the supervised model.")

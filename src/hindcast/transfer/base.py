@@ -10,7 +10,7 @@ import numpy as np
 
 from hindcast.errors import ConfigError, DataError
 from hindcast.models.threads import let_threads_sleep
-from hindcast.semi.classes import enough, labelled
+from hindcast.semi.classes import labels_of
 from hindcast.semi.items import count, finite_matrix, take
 from hindcast.semi.learner import Fitted, fit_rows, one_thread
 from hindcast.values import Floats
@@ -229,8 +229,7 @@ class FrozenTransfer:
 
     def fit(self, items: Any, labels: Any, *, classes: Any = None, seed: int = 0) -> Transferred:
         """Fit the head on the labelled items (those without a label, -1, None or NaN, are left out)."""
-        y = labelled(labels, classes=classes)
-        enough(y, count(items), what="a transferred model")
+        y = labels_of(items, labels, classes=classes, what="a transferred model")
         places = np.flatnonzero(y.known)
         base: Base = Beside((self.base, *self.join)) if self.join else self.base
         rows = base.encode(take(items, places))

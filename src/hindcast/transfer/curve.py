@@ -12,8 +12,8 @@ from hindcast.active.curve import Metric, metric_name, score_of
 from hindcast.active.figure import Spec, bands
 from hindcast.errors import ConfigError, UnknownName
 from hindcast.metrics.intervals import Estimate
-from hindcast.semi.classes import Labelled, enough, labelled
-from hindcast.semi.items import count, take
+from hindcast.semi.classes import Labelled, labels_of
+from hindcast.semi.items import take
 from hindcast.semi.learner import fit
 from hindcast.semi.paired import mean_of
 from hindcast.values import Floats, Ints
@@ -128,8 +128,7 @@ def transfer_curve(
     repeats, held_out, metric, level, seed, progress
         As in :func:`~hindcast.active.budget_curve`.
     """
-    y = labelled(labels)
-    enough(y, count(items), what="transfer_curve")
+    y = labels_of(items, labels, what="transfer_curve")
     places = np.flatnonzero(y.known)
     ways = (
         dict(transferred)

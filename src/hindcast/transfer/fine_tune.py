@@ -13,8 +13,8 @@ import numpy as np
 from hindcast.errors import ConfigError, DataError, UnknownName
 from hindcast.models.threads import let_threads_sleep
 from hindcast.semi.calibration import folds
-from hindcast.semi.classes import enough, labelled
-from hindcast.semi.items import count, finite_matrix, take
+from hindcast.semi.classes import labels_of
+from hindcast.semi.items import finite_matrix, take
 from hindcast.values import Floats, Ints
 
 __all__ = ["FineTune", "TunedModel", "fine_tune", "layer_groups"]
@@ -189,8 +189,7 @@ class FineTune:
         let_threads_sleep()
         import torch
 
-        y = labelled(labels, classes=classes)
-        enough(y, count(items), what="fine-tuning")
+        y = labels_of(items, labels, classes=classes, what="fine-tuning")
         places = np.flatnonzero(y.known)
         x, codes = _dense(take(items, places)), y.codes[places]
         threads, state = torch.get_num_threads(), torch.random.get_rng_state()
