@@ -129,8 +129,8 @@ def test_running_again_changes_nothing_and_a_later_run_begins_a_trial(tmp_path: 
 
 
 def test_an_empty_field_of_a_csv_file_of_requests_is_null(town: Assembly, tmp_path: Path) -> None:
-    from hindcast.assemble import _read_table
+    from hindcast.serve.batch_files import read_requests
 
     path = tmp_path / "requests.csv"
     path.write_text('shop,courier\nbaker,\n"",c1\n', encoding="utf-8")
-    assert _read_table(path).to_pylist() == [{"shop": "baker", "courier": None}, {"shop": "", "courier": "c1"}]
+    assert read_requests(path).to_pylist() == [{"shop": "baker", "courier": None}, {"shop": "", "courier": "c1"}]

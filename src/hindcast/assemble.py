@@ -31,9 +31,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Assembly", "open_system"]
 
-_STEPS = 5
-"""How many priorities the suggestions for a labelling project are given."""
-
 
 def open_system(system: System | str | Path, home: str | Path | None = None, *, clock: Clock | None = None) -> Assembly:
     """A system with a place to live, ready to run, replay or serve.
@@ -342,11 +339,12 @@ class Assembly:
         """
         from hindcast.columns import Frame
         from hindcast.serve.batch import answer_requests, requests_of, when_asked
+        from hindcast.serve.batch_files import read_requests, write_answers
 
         source, out = path_of("requests", requests), path_of("answers", answers)
         if out.suffix not in (".csv", ".parquet"):
             raise ConfigError(f"answers go to a .csv or .parquet file, got {str(out)!r}.")
-        given = Frame.from_arrow(_read_table(source))
+        given = Frame.from_arrow(read_requests(source))
         with self._registry() as registry:
             version = registry.roles().champion
             if version is None:
@@ -361,7 +359,7 @@ class Assembly:
         if progress:
             progress("predict", 0, len(asked))
         answered = answer_requests(self.system.plan, facts, asked, as_of, model, version, self.system.goal)
-        _write_table(given.merged(answered).to_arrow(), out)
+        write_answers(given.merged(answered).to_arrow(), out)
         if progress:
             progress("predict", len(asked), len(asked))
         return len(asked)
@@ -542,10 +540,9 @@ class Assembly:
         dict
             ``version``, ``suggested`` (the list, with probabilities), ``added`` and ``moved``.
         """
-        from hindcast.labelling.operations import AddItems, Enqueue
         from hindcast.labelling.project import Project
         from hindcast.loop.suggest import items_of_requests, suggest
-        from hindcast.web.labelling import perform
+        from hindcast.web.labelling.handing import hand_over
 
         if not isinstance(content, list | tuple):
             raise ConfigError(f"suggest: content is a list of columns, got {content!r:.80}.")
@@ -563,14 +560,7 @@ class Assembly:
         history = self.history(progress=progress)
         chosen = suggest(history, model, n=n, since_us=since_us, besides=closed)
         rows = items_of_requests(chosen, self.lake.facts(self.system.target.table.name), kind=kind, content=content)
-        added = moved = 0
-        for step, first in enumerate(range(0, len(rows), max(1, -(-len(rows) // _STEPS)))):  # the least sure first
-            part = rows[first : first + max(1, -(-len(rows) // _STEPS))]
-            reason, priority = f"{version} is unsure, {step + 1} of {_STEPS}", 1.0 - step / _STEPS
-            added += perform(place, AddItems(items=part, reason=reason, priority=priority)).added
-            known = [row["id"] for row in part if row["id"] in there]
-            if known:
-                moved += perform(place, Enqueue(ids=known, reason=reason, priority=priority))
+        added, moved = hand_over(place, rows, known=there, by=version)
         return {
             "version": version,
             "suggested": [
@@ -651,40 +641,3 @@ class Assembly:
                 self.timings[name] = self.timings.get(name, 0.0) + stopwatch_s() - began
 
         return measured()
-
-
-def _read_table(path: Path) -> Any:
-    """A CSV or Parquet file as an Arrow table, an unreadable one being a DataError."""
-    import pyarrow as pa
-    import pyarrow.csv
-    import pyarrow.parquet
-
-    from hindcast.errors import DataError
-
-    if not path.is_file():
-        raise ConfigError(f"no file at {str(path)!r}.")
-    try:
-        if path.suffix == ".csv":
-            empty_is_null = pyarrow.csv.ConvertOptions(strings_can_be_null=True, quoted_strings_can_be_null=False)
-            return pyarrow.csv.read_csv(path, convert_options=empty_is_null)
-        with pyarrow.parquet.ParquetFile(path) as file:
-            return file.read()
-    except (pa.ArrowInvalid, OSError) as error:
-        raise DataError(f"requests cannot be read: {error}", file=str(path)) from None
-
-
-def _write_table(table: Any, path: Path) -> None:
-    """A CSV or Parquet file, in place only when it is whole."""
-    import pyarrow.csv
-    import pyarrow.parquet
-
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.partial")
-    try:
-        if path.suffix == ".csv":
-            pyarrow.csv.write_csv(table, partial)
-        else:
-            pyarrow.parquet.write_table(table, partial)
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
