@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Protocol
 
-from hindcast.balance.focal import FocalLoss
 from hindcast.errors import ConfigError
+from hindcast.parameters import choice
+from hindcast.values import Floats
 
 __all__ = ["focal_module"]
 
 
-def focal_module(loss: FocalLoss, *, reduction: str = "mean") -> Any:
+class Focal(Protocol):
+    """What of :class:`hindcast.balance.FocalLoss` a module needs."""
+
+    @property
+    def gamma(self) -> float: ...
+
+    def class_weights(self, classes: int) -> Floats: ...
+
+
+def focal_module(loss: Focal, *, reduction: str = "mean") -> Any:
     """A ``torch.nn.Module``: call it with scores, shape (n,) or (n, K), and labels, shape (n,).
 
     Parameters
@@ -28,11 +38,10 @@ def focal_module(loss: FocalLoss, *, reduction: str = "mean") -> Any:
         from torch.nn import functional
     except ImportError as error:
         raise ConfigError("focal loss as a module needs PyTorch. Install it: pip install hindcast[torch].") from error
-    if reduction not in ("mean", "sum", "none"):
-        raise ConfigError(f"reduction is 'mean', 'sum' or 'none', got {reduction!r}.")
+    choice("reduction", reduction, ["mean", "sum", "none"], where="focal_module")
 
-    class Focal(torch.nn.Module):  # type: ignore[misc]
-        """See :class:`FocalLoss`."""
+    class Module(torch.nn.Module):  # type: ignore[misc]
+        """See :class:`hindcast.balance.FocalLoss`."""
 
         def forward(self, scores: Any, labels: Any) -> Any:
             """The loss of `scores` for `labels` (0 and 1, or class codes)."""
@@ -51,4 +60,4 @@ def focal_module(loss: FocalLoss, *, reduction: str = "mean") -> Any:
                 return found
             return found.mean() if reduction == "mean" else found.sum()
 
-    return Focal()
+    return Module()
