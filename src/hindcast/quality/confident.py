@@ -11,6 +11,8 @@ import numpy as np
 from hindcast.crowd.names import codes_of
 from hindcast.errors import ConfigError, DataError
 from hindcast.findings import Finding
+from hindcast.parameters import choice
+from hindcast.quality.given import as_floats
 from hindcast.quality.held_out import HeldOut
 from hindcast.quality.suspects import Suspects
 from hindcast.values import Floats, Ints
@@ -132,10 +134,8 @@ def find_label_errors(
     >>> found.suspects.row.tolist(), found.classes[found.suggested[0]], found.expected
     ([7], 'a', 1.0)
     """
-    if select not in ("both", "confident", "noise-rate"):
-        raise ConfigError(f"select is 'both', 'confident' or 'noise-rate', got {select!r}.")
-    if rank not in ("margin", "self-confidence"):
-        raise ConfigError(f"rank is 'margin' or 'self-confidence', got {rank!r}.")
+    choice("select", select, ("both", "confident", "noise-rate"))
+    choice("rank", rank, ("margin", "self-confidence"))
     notes: tuple[str, ...] = ()
     if isinstance(label, HeldOut):
         if probability is not None or classes is not None:
@@ -144,8 +144,10 @@ def find_label_errors(
     else:
         if probability is None:
             raise ConfigError("find_label_errors needs probabilities; make them with held_out_probabilities(...).")
+        if classes is not None and (isinstance(classes, str) or not isinstance(classes, Sequence)):
+            raise ConfigError(f"classes is a list of the class of each column, got {classes!r}.")
         codes, names = codes_of(label, column="label", known=classes, missing=True)
-        p = np.asarray(probability, dtype=np.float64)
+        p = as_floats("probability", probability)
     judged = _judged(codes, p, len(names))
     rows = np.flatnonzero(judged)
     y, p = codes[judged], p[judged]

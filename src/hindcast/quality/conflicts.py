@@ -11,6 +11,7 @@ from hindcast.crowd.names import codes_of
 from hindcast.errors import DataError
 from hindcast.findings import Finding
 from hindcast.quality.duplicates import Duplicates
+from hindcast.quality.given import instance
 from hindcast.quality.suspects import Suspects
 from hindcast.values import Floats, Ints
 
@@ -76,6 +77,7 @@ def label_conflicts(duplicates: Duplicates, label: Any) -> Conflicts:
     >>> found.suspects.row.tolist(), found.ceiling
     ([2], 0.75)
     """
+    instance("duplicates", duplicates, Duplicates)
     codes, classes = codes_of(label, column="label", missing=True)
     if len(codes) != len(duplicates.group):
         raise DataError(f"{len(duplicates.group)} rows came with {len(codes)} labels; give one per row.")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,8 +10,10 @@ import numpy as np
 
 from hindcast.columns import Column, Frame
 from hindcast.crowd.names import codes_of
-from hindcast.errors import ConfigError, DataError, UnknownName
+from hindcast.errors import DataError, UnknownName
 from hindcast.findings import Finding
+from hindcast.parameters import choice, number, switch, whole
+from hindcast.quality.given import instance, is_sequence, table_of
 from hindcast.quality.suspects import Suspects
 from hindcast.quality.written import listed_texts, normalised, packed, repeated, written_alike
 from hindcast.values import Bools, Floats, Ints
@@ -118,9 +120,8 @@ def duplicate_texts(texts: Any, *, exact: bool = False, threads: int = 2) -> Dup
     >>> duplicate_texts(["Win cash!", "hello", "win  CASH!", None, None]).group.tolist()
     [0, 1, 0, 2, 3]
     """
-    if threads < 1:
-        raise ConfigError(f"threads is at least 1, got {threads!r}.")
-    if hasattr(texts, "__len__") and len(texts) >= _MANY:
+    threads, exact = whole("threads", threads, least=1, most=1_024), switch("exact", exact)
+    if is_sequence(texts) and len(texts) >= _MANY:
         found = packed(texts)
         return Duplicates(repeated(found if exact else written_alike(found, threads), threads)[0])
     listed = listed_texts(texts)
@@ -154,11 +155,11 @@ def duplicate_rows(rows: Any, *, round_to: float | dict[str, float] | None = Non
     1
     """
     columns, names = _columns(rows)
-    if isinstance(round_to, dict):
-        for name in round_to:
-            if name not in names:
-                raise UnknownName("column", name, names, where="round_to")
     steps = round_to if isinstance(round_to, dict) else dict.fromkeys(names, round_to)
+    for name, step in steps.items():
+        choice("column", name, names, where="round_to")
+        if step is not None:
+            number("round_to", step, above=0.0)
     n = len(columns[0]) if columns else 0
     hashes = np.zeros(n, dtype=np.uint64)
     values = []
@@ -184,9 +185,7 @@ def duplicate_rows(rows: Any, *, round_to: float | dict[str, float] | None = Non
 def _columns(rows: Any) -> tuple[list[Column], list[str]]:
     if isinstance(rows, Frame):
         return [rows[name] for name in rows.names], list(rows.names)
-    array = np.asarray(rows)
-    if array.ndim != 2 or array.dtype.kind not in "iufb":
-        raise DataError(f"rows are a Frame or numbers of shape (n, d), got {array.dtype} of shape {array.shape}.")
+    array = table_of(rows)
     return [Column.of(np.ascontiguousarray(array[:, c])) for c in range(array.shape[1])], [
         str(c) for c in range(array.shape[1])
     ]
@@ -201,8 +200,6 @@ def _plain(column: Column, step: float | None) -> Ints:
     if column.kind == "number" or step is not None:
         values = column.floats()
         if step is not None:
-            if not (np.isfinite(step) and step > 0):
-                raise ConfigError(f"round_to is a number above 0, got {step!r}.")
             values = np.rint(values / step)
         values = values + 0.0  # -0 becomes 0
         values[np.isnan(values)] = np.nan
@@ -247,10 +244,11 @@ def shared_between(
     >>> found.row.tolist(), findings[0].number
     ([2], 'HC020')
     """
+    instance("duplicates", duplicates, Duplicates)
     codes, names = codes_of(part, column="part")
     if len(codes) != len(duplicates.group):
         raise DataError(f"{len(duplicates.group)} rows came with {len(codes)} values of part; give one per row.")
-    if test not in names:
+    if not any(test is name or (isinstance(test, Hashable) and test == name) for name in names):
         raise UnknownName("part", str(test), map(str, names), where="shared_between")
     judging = codes == names.index(test)
     taught = np.bincount(duplicates.group[~judging], minlength=duplicates.distinct) > 0

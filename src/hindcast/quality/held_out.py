@@ -9,6 +9,8 @@ import numpy as np
 
 from hindcast.crowd.names import codes_of
 from hindcast.errors import ConfigError, DataError
+from hindcast.parameters import progress_of, seed_of, whole
+from hindcast.quality.given import column_of, is_sequence
 from hindcast.semi.items import count, take
 from hindcast.semi.learner import fresh, one_thread
 from hindcast.values import Bools, Floats, Ints
@@ -89,13 +91,19 @@ def held_out_probabilities(
     >>> found.classes, found.probability.shape, bool(found.judged.all())
     (('a', 'b'), (24, 2), True)
     """
+    if not hasattr(learner, "fit") or not hasattr(learner, "predict_proba"):
+        raise ConfigError(f"held-out probabilities need a learner with fit and predict_proba, got {learner!r}.")
+    folds, seed = whole("folds", folds, least=2, most=10_000), seed_of(seed)
+    told = progress_of(progress)
+    if not is_sequence(items) and not hasattr(items, "shape"):
+        raise DataError(f"items are an array, a frame or a sequence of rows, got {type(items).__name__}.")
     n = count(items)
     codes, classes = codes_of(label, column="label", missing=True)
     for name, values in (("label", codes), ("at", at), ("known", known), ("groups", groups)):
+        if values is not None and not is_sequence(values):
+            raise DataError(f"give one value of {name} per row, got {values!r}.")
         if values is not None and len(values) != n:
             raise DataError(f"{n} rows came with {len(values)} values of {name}; give one per row.")
-    if folds < 2:
-        raise ConfigError(f"held-out probabilities need folds >= 2, got {folds}.")
     if known is not None and at is None:
         raise ConfigError("known says when labels were known; it needs at, when the rows were asked about.")
     probability, fold = np.full((n, len(classes)), np.nan), np.full(n, -1, dtype=np.int64)
@@ -103,8 +111,7 @@ def held_out_probabilities(
     plan = _folds(codes, group, folds, seed) if at is None else _blocks(codes, at, known, group, folds)
     notes: list[str] = []
     for done, (train, test) in enumerate(plan):
-        if progress is not None:
-            progress(done, len(plan))
+        told(done, len(plan))
         if not len(test):
             continue
         seen = np.unique(codes[train])
@@ -121,8 +128,7 @@ def held_out_probabilities(
         if len(seen) < len(classes):
             absent = [str(classes[c]) for c in np.setdiff1d(np.arange(len(classes)), seen)[:5]]
             notes.append(f"fold {done + 1}: no rows of {', '.join(absent)} to learn from.")
-    if progress is not None:
-        progress(len(plan), len(plan))
+    told(len(plan), len(plan))
     if unjudged := int((fold < 0).sum()):
         notes.append(f"{unjudged:,} of {n:,} rows are not judged.")
     return HeldOut(probability, classes, codes, fold, tuple(notes))
@@ -166,7 +172,7 @@ def _blocks(codes: Ints, at: Any, known: Any, group: Ints | None, folds: int) ->
 
 def _moments(values: Any, name: str) -> Floats:
     """Times as floats (a microsecond in a century is exact); never missing but where a label is not known yet."""
-    array = np.asarray(values)
+    array = column_of(name, values)
     if array.dtype.kind == "M":
         missing = np.isnat(array)
         times = array.astype("datetime64[us]").astype(np.int64).astype(np.float64)

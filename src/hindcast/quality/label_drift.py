@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,8 +12,10 @@ from hindcast.crowd.names import codes_of
 from hindcast.errors import ConfigError, DataError, UnknownName
 from hindcast.findings import Finding
 from hindcast.metrics import wilson
+from hindcast.parameters import number, seed_of, share, whole
+from hindcast.quality.given import column_of
 from hindcast.quality.suspects import Suspects
-from hindcast.values import Duration, Floats, Ints, duration_us, iso
+from hindcast.values import NEVER, Duration, Floats, Ints, duration_us, iso
 
 __all__ = ["LabelDrift", "find_label_drift"]
 
@@ -66,7 +69,7 @@ class LabelDrift:
 
     def findings(self, alpha: float = 0.01) -> list[Finding]:
         """HC007 where the rate changed."""
-        if self.change is None or not self.p_value <= alpha:
+        if self.change is None or not self.p_value <= share("alpha", alpha):
             return []
         when = iso(int(self.start[self.change]))
         return [
@@ -83,6 +86,7 @@ class LabelDrift:
 
     def suspects(self, least: float = 4.0) -> Suspects:
         """Rows of periods whose rate lies `least` standard deviations out, with the label there is too much of."""
+        least = number("least", least, above=0.0)
         odd = np.abs(self.z) >= least
         known = self.row_period >= 0
         period = np.where(known, self.row_period, 0)
@@ -162,8 +166,7 @@ def find_label_drift(
     codes, classes = codes_of(label, column="label", missing=True)
     if len(moments) != len(codes):
         raise DataError(f"{len(moments)} moments came with {len(codes)} labels; give one per row.")
-    if draws < 1:
-        raise ConfigError(f"find_label_drift needs draws >= 1, got {draws}.")
+    draws, seed = whole("draws", draws, least=1, most=1_000_000), seed_of(seed)
     length = duration_us(period, what="period")
     if length < 1:
         raise ConfigError("period: a period lasts longer than nothing.")
@@ -216,19 +219,19 @@ def find_label_drift(
 
 
 def _moments(at: Any) -> Ints:
-    array = np.asarray(at)
+    array = column_of("at", at)
     if array.dtype.kind == "M":
         if np.isnat(array).any():
             raise DataError("a row has no time", row=int(np.isnat(array).argmax()) + 1, column="at")
         return array.astype("datetime64[us]").astype(np.int64)
-    if array.ndim != 1 or (array.dtype.kind not in "iu" and array.size):
+    if (array.dtype.kind not in "iu" and array.size) or (array.size and int(array.max()) > NEVER):
         raise DataError(f"moments are int64 microseconds or datetime64 of shape (n,), got {array.dtype} {array.shape}.")
     return array.astype(np.int64)
 
 
 def _positive(classes: tuple[Any, ...], positive: Any) -> int:
     if positive is not None:
-        if positive not in classes:
+        if not isinstance(positive, Hashable) or positive not in classes:
             raise UnknownName("class", str(positive), map(str, classes), where="find_label_drift")
         return classes.index(positive)
     if len(classes) > 2:

@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from hindcast.errors import ConfigError
+from hindcast.parameters import choice, progress_of, seed_of, share, whole
 from hindcast.quality.duplicates import Duplicates
 from hindcast.quality.written import Written, in_blocks, normalised, packed, repeated, written_alike
 
@@ -30,6 +30,8 @@ def jaccard(first: str, second: str, *, size: int = 5, by: Literal["characters",
     >>> round(jaccard("abcdef", "abcdeg", size=3), 3)
     0.6
     """
+    size = whole("size", size, least=1)
+    choice("by", by, ("characters", "words"))
     sets = [_shingle_set(normalised(text), size, by) for text in (first, second)]
     union = sets[0] | sets[1]
     return len(sets[0] & sets[1]) / len(union) if union else 1.0
@@ -117,12 +119,11 @@ def near_duplicate_texts(
     >>> found.group.tolist()
     [0, 0, 1]
     """
-    if not 0.0 < threshold <= 1.0:
-        raise ConfigError(f"threshold is a share above 0 and at most 1, got {threshold!r}.")
-    if size < 1 or hashes < 2 or threads < 1 or not 0.0 < recall < 1.0:
-        raise ConfigError("near_duplicate_texts needs size >= 1, hashes >= 2, threads >= 1 and recall in (0, 1).")
-    if by not in ("characters", "words"):
-        raise ConfigError(f"by is 'characters' or 'words', got {by!r}.")
+    threshold, recall = share("threshold", threshold), share("recall", recall, one=False)
+    size, hashes = whole("size", size, least=1, most=1 << 31), whole("hashes", hashes, least=2, most=4_096)
+    threads, seed = whole("threads", threads, least=1, most=1_024), seed_of(seed)
+    choice("by", by, ("characters", "words"))
+    told = progress_of(progress)
     written = written_alike(packed(texts), threads)
     n = len(written)
     empty = written.missing | (written.start == written.stop)
@@ -133,7 +134,7 @@ def near_duplicate_texts(
     notes: tuple[str, ...] = ()
     if len(places) > 1:
         compared = _join(kept, size, by == "words", threshold, bands_for(threshold, hashes, recall), threads, seed,
-                         parent, alike, progress)  # fmt: skip
+                         parent, alike, told)  # fmt: skip
         notes = (f"{compared:,} pairs of {len(places):,} distinct texts were compared.",)
     while True:
         above = parent[parent]
@@ -158,7 +159,7 @@ def _join(
     seed: int,
     parent: Any,
     alike: Any,
-    progress: Callable[[int, int], None] | None,
+    progress: Callable[[int, int], None],
 ) -> int:
     """Join what is alike, in `parent` and `alike`; how many pairs were compared."""
     from hindcast.quality.minhash_kernel import join_alike, signatures
@@ -177,8 +178,7 @@ def _join(
     for band, pairs in enumerate(_candidates(keys, threads)):
         where = (texts.codes, texts.start, texts.stop, size, words)
         compared += int(join_alike(*where, sketch, m, pairs, threshold, parent, alike))
-        if progress is not None:
-            progress(band + 1, bands)
+        progress(band + 1, bands)
     return compared
 
 

@@ -17,7 +17,8 @@ import numpy as np
 from hindcast.columns import Column, Frame
 from hindcast.errors import DataError
 from hindcast.metrics import auc
-from hindcast.parameters import choice, seed_of
+from hindcast.parameters import seed_of
+from hindcast.quality.given import as_floats, column_of, instance, names_of
 from hindcast.values import Bools, Floats, Ints
 
 __all__ = ["Deletion", "MissingColumn", "deletion_cost", "diagnose_missing"]
@@ -136,6 +137,7 @@ def diagnose_missing(
     >>> [(c.name, c.mechanism) for c in diagnose_missing(Frame.of({"age": age, "income": income}))]
     [('income', 'MAR')]
     """
+    instance("frame", frame, Frame)
     n = len(frame)
     seed = seed_of(seed)
     y = None if label is None else _label(label, n)
@@ -144,8 +146,7 @@ def diagnose_missing(
     sample = np.sort(rng.permutation(n)[:SAMPLE])
     taught = rng.permutation(len(sample)) < len(sample) // 2
     names = list(frame)
-    for name in (wanted := names if columns is None else list(columns)):
-        choice("column", name, names, where="diagnose_missing(columns=)")
+    wanted = names if columns is None else names_of("columns", columns, names)
     lacking = [name for name in wanted if not frame[name].present().all()]
     if not lacking:
         return []
@@ -179,10 +180,10 @@ def deletion_cost(frame: Frame, columns: Any = None, label: Any = None) -> Delet
     >>> deletion_cost(Frame.of({"a": [1.0, None, 3.0, 4.0], "b": [1.0, 2.0, None, 4.0]})).kept
     2
     """
+    instance("frame", frame, Frame)
     n = len(frame)
     kept = np.ones(n, dtype=np.bool_)
-    for name in list(frame) if columns is None else list(columns):
-        choice("column", name, frame.names, where="deletion_cost(columns=)")
+    for name in list(frame) if columns is None else names_of("columns", columns, frame.names):
         kept &= frame[name].present()
     share = float(kept.mean()) if n else float("nan")
     if label is None:
@@ -201,17 +202,14 @@ def deletion_cost(frame: Frame, columns: Any = None, label: Any = None) -> Delet
 
 
 def _places(at: Any, n: int) -> Any:
-    moments = np.asarray(at)
+    moments = column_of("at", at)
     if moments.shape != (n,) or moments.dtype.kind not in "iufM":
         raise DataError(f"{n} rows came with moments of {moments.dtype} of shape {moments.shape}; give one per row.")
     return moments
 
 
 def _label(label: Any, n: int) -> Floats:
-    try:
-        y = np.asarray(label, dtype=np.float64)
-    except (TypeError, ValueError):
-        raise DataError("labels are numbers, one per row, NaN for none", column="label") from None
+    y = as_floats("label", label)
     if y.shape != (n,):
         raise DataError(f"{n} rows came with labels of shape {y.shape}; give one label per row, NaN for none.")
     return y

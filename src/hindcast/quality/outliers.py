@@ -7,7 +7,9 @@ from typing import Any, Literal
 import numpy as np
 
 from hindcast.columns import Frame
-from hindcast.errors import ConfigError, DataError, UnknownName
+from hindcast.parameters import choice, seed_of, whole
+from hindcast.parameters import share as share_of
+from hindcast.quality.given import table_of
 from hindcast.quality.suspects import Suspects
 from hindcast.semi.learner import one_thread
 from hindcast.values import Floats
@@ -67,12 +69,9 @@ def find_outliers(
     >>> find_outliers(ages, share=0.5).reason
     ('age is 340, far above the median 32.5',)
     """
-    if method not in _METHODS:
-        raise UnknownName("method", str(method), _METHODS, where="find_outliers")
-    if not 0.0 < share <= 1.0:
-        raise ConfigError(f"share is above 0 and at most 1, got {share!r}.")
-    if neighbours < 1:
-        raise ConfigError(f"find_outliers needs neighbours >= 1, got {neighbours}.")
+    choice("method", method, _METHODS, where="find_outliers")
+    share, seed = share_of("share", share), seed_of(seed)
+    neighbours = whole("neighbours", neighbours, least=1)
     values, names, notes = _numbers(rows)
     n, d = values.shape
     if n < 3 or d == 0:
@@ -112,9 +111,7 @@ def _numbers(rows: Any) -> tuple[Floats, list[str], list[str]]:
         if not used:
             return np.zeros((len(rows), 0)), [], notes
         return np.stack([rows[name].floats() for name in used], axis=1), used, notes
-    array = np.asarray(rows)
-    if array.ndim != 2 or array.dtype.kind not in "iufb":
-        raise DataError(f"rows are a Frame or numbers of shape (n, d), got {array.dtype} of shape {array.shape}.")
+    array = table_of(rows)
     return array.astype(np.float64), [f"column {c}" for c in range(array.shape[1])], []
 
 

@@ -17,6 +17,7 @@ from hindcast.quality.feedback import Delay, measure_delay
 from hindcast.quality.fitness import Fitness, judge_fitness
 from hindcast.quality.floors import Floor, LearningPoint, Sample, learning_curve, measure_floors
 from hindcast.quality.framing import Framing, frame_question
+from hindcast.quality.given import instance
 from hindcast.quality.guess import Guess, guess_entity, guess_target, guess_time
 from hindcast.quality.hazards import Roles, hazards, leaking_columns, worst_first
 from hindcast.quality.missing import MissingColumn, diagnose_missing
@@ -199,12 +200,11 @@ def scope(
     >>> found.framing.kind, [finding.number for finding in found.findings]
     ('binary', ['HC001'])
     """
-    if not isinstance(frame, Frame):
-        raise ConfigError(f"scope looks over a Frame (Frame.of, Frame.from_arrow), got {type(frame).__name__}.")
+    instance("frame", frame, Frame)
     if not len(frame) or not frame.names:
         raise ConfigError("the table holds no rows; there is nothing to look over.")
-    if goal is not None and not isinstance(goal, Goal):
-        raise ConfigError(f"goal is a Goal, got {goal!r}.")
+    if goal is not None:
+        instance("goal", goal, Goal)
     seed = seed_of(seed)
     named = {"label": label, "time": time, "entity": entity, "label_time": label_time, "source": source}
     for what, name in named.items():

@@ -8,7 +8,9 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from hindcast.errors import DataError
+from hindcast.errors import ConfigError, DataError
+from hindcast.parameters import whole
+from hindcast.quality.given import as_floats, instance, is_sequence, texts_of, whole_numbers
 from hindcast.values import Floats, Ints
 
 __all__ = ["Queue", "Suspects"]
@@ -51,7 +53,10 @@ class Suspects:
     @staticmethod
     def ranked(row: Any, reason: Sequence[str], score: Any, notes: Sequence[str] = ()) -> Suspects:
         """From rows in any order; equal scores are in the order of rows."""
-        rows, scores = np.asarray(row, dtype=np.int64), np.asarray(score, dtype=np.float64)
+        rows, scores = whole_numbers("row", row), as_floats("score", score)
+        reason, notes = texts_of("reason", reason), texts_of("notes", notes)
+        if rows.ndim != 1 or scores.ndim != 1:
+            raise DataError(f"rows and scores have one dimension, got shapes {rows.shape} and {scores.shape}.")
         if not len(rows) == len(reason) == len(scores):
             raise DataError(f"{len(rows)} rows came with {len(reason)} reasons and {len(scores)} scores.")
         order = np.lexsort((rows, -scores))
@@ -60,6 +65,8 @@ class Suspects:
     @staticmethod
     def together(*lists: Suspects) -> Suspects:
         """All lists as one; a row in several is named once, with all reasons and its greatest score."""
+        for one in lists:
+            instance("together(...)", one, Suspects)
         reasons: dict[int, list[str]] = {}
         scores: dict[int, float] = {}
         for one in lists:
@@ -75,6 +82,7 @@ class Suspects:
 
     def first(self, n: int) -> Suspects:
         """The `n` most doubtful."""
+        n = whole("n", n, least=0)
         return replace(self, row=self.row[:n], reason=self.reason[:n], score=self.score[:n])
 
     def send(self, queue: Queue, items: Sequence[Any] | None = None) -> int:
@@ -87,6 +95,12 @@ class Suspects:
         items : sequence, optional
             The name of each row of the data; by default the row's number.
         """
+        if not callable(getattr(queue, "enqueue", None)):
+            raise ConfigError(f"send puts rows into a queue that can enqueue, such as a Project; got {queue!r}.")
+        if items is not None and not (is_sequence(items) and hasattr(items, "__getitem__")):
+            raise DataError(f"items are the names of the rows of the data, in order, got {items!r}.")
+        if items is not None and len(self) and len(items) <= int(self.row.max()):
+            raise DataError(f"row {int(self.row.max())} is in doubt, and there are fewer items.")
         changed = 0
         for row, reason, score in zip(self.row.tolist(), self.reason, self.score.tolist(), strict=True):
             name = str(row if items is None else items[row])
@@ -95,6 +109,7 @@ class Suspects:
 
     def to_text(self, limit: int = 20) -> str:
         """A table of the first `limit`."""
+        limit = whole("limit", limit, least=0)
         lines = [f"{'row':>9}  score  reason"]
         shown = zip(self.row[:limit].tolist(), self.score.tolist(), self.reason, strict=False)
         lines += [f"{row:>9}  {score:.3f}  {reason}" for row, score, reason in shown]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
@@ -53,6 +53,8 @@ def normalised(text: str) -> str:
     >>> normalised("  Call  NOW\\n")
     'call now'
     """
+    if not isinstance(text, str):
+        raise DataError(f"a text is needed, got {type(text).__name__}.")
     if not text.isascii():
         text = unicodedata.normalize("NFKC", text)
     return " ".join(text.casefold().split())
@@ -72,7 +74,9 @@ def listed_texts(texts: Any) -> list[str | None]:
     elif hasattr(texts, "to_list"):
         listed = texts.to_list()
     else:
-        listed = list(texts)
+        listed = _as_list(texts)
+    if not isinstance(listed, list):
+        raise DataError("texts are a sequence of texts, got one value; put it into a list.")
     if all(type(text) is str for text in listed):
         return listed
     found: list[str | None] = []
@@ -86,6 +90,12 @@ def listed_texts(texts: Any) -> list[str | None]:
     return found
 
 
+def _as_list(texts: Any) -> list[Any]:
+    if isinstance(texts, bytes | Mapping) or not hasattr(texts, "__iter__"):
+        raise DataError(f"texts are a sequence of texts, got {type(texts).__name__}.")
+    return list(texts)
+
+
 def packed(texts: Any) -> Written:
     """Texts of any column or sequence in one array; an Arrow column's own bytes where there is one.
 
@@ -96,7 +106,7 @@ def packed(texts: Any) -> Written:
     if isinstance(texts, Column):
         texts = texts.objects()
     elif not isinstance(texts, str | list | np.ndarray | pa.Array | pa.ChunkedArray) and not hasattr(texts, "to_list"):
-        texts = list(texts)
+        texts = _as_list(texts)
     array = None if isinstance(texts, str) else _arrow(texts)
     if array is None:
         listed = listed_texts(texts)
