@@ -174,12 +174,13 @@ def backfill(
     """
     began = stopwatch_s()
     as_of = asked_at(plan, facts, requests, as_of)
-    instance_of("marks", marks or {}, Mapping)
+    marks = {} if marks is None else marks
+    instance_of("marks", marks, Mapping)
     if not isinstance(folder, str | PathLike):
         raise ConfigError(f"folder must be a path, got {folder!r}.")
     asked, parts = parts_of(plan)
     with AnswerStore(folder) as store:
-        judge = Judge(store, facts, requests, as_of, marks or {})
+        judge = Judge(store, facts, requests, as_of, marks)
         work = _Work(plan, judge, threads)
         for depth in sorted({part.depth for part in parts}):
             work.answer([part for part in parts if part.depth == depth])

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from os import PathLike
 from pathlib import Path
 from typing import Any
 
@@ -28,8 +29,12 @@ from hindcast.columns import Column, Frame, Kind
 from hindcast.errors import ConfigError, StateError, UnknownName
 from hindcast.facts.facts import Facts
 from hindcast.facts.table import Refusal
+from hindcast.features.asked import instance_of
+from hindcast.features.batch import MOST_THREADS
 from hindcast.features.definitions import Latest
+from hindcast.features.given import name_of, sequence_of
 from hindcast.features.plan import FanOut, FeaturePlan
+from hindcast.parameters import whole
 from hindcast.values import Ints, digest
 
 __all__ = ["BulkReceipt", "answer_batches", "answer_files"]
@@ -144,9 +149,14 @@ def answer_files(
     >>> answer_files(plan, {"trips": rows}, asked, out).rows
     1
     """
+    if not isinstance(out, str | PathLike):
+        raise ConfigError(f"out must be a path, got {out!r}.")
+    if batch is not None:
+        name_of("batch", batch)
+    keep = tuple(sequence_of("keep", keep))
     with Scratch(scratch) as place:
         work = _Bulk(plan, Budget.of(memory), threads, progress, place)
-        schema, tables = work.answers(facts, requests, as_of, tuple(keep))
+        schema, tables = work.answers(facts, requests, as_of, keep)
         name = batch if batch is not None else work.identity(keep)
         rows = write_answers(out, schema, tables, batch=name, origin={"features": plan.identity, "batch": name})
         return work.receipt(str(out), rows)
@@ -170,7 +180,7 @@ def answer_batches(
     """
     with Scratch(scratch) as place:
         work = _Bulk(plan, Budget.of(memory), threads, progress, place)
-        _, tables = work.answers(facts, requests, as_of, tuple(keep))
+        _, tables = work.answers(facts, requests, as_of, tuple(sequence_of("keep", keep)))
         for table in tables:
             yield from table.combine_chunks().to_batches() or [pa.RecordBatch.from_pylist([], schema=table.schema)]
 
@@ -181,6 +191,10 @@ class _Bulk:
     def __init__(
         self, plan: FeaturePlan, budget: Budget, threads: int, progress: Progress | None, scratch: Scratch
     ) -> None:
+        instance_of("plan", plan, FeaturePlan)
+        threads = whole("threads", threads, least=1, most=MOST_THREADS)
+        if progress is not None and not callable(progress):
+            raise ConfigError(f"progress is a function of what, done and known, got {progress!r}.")
         self.plan, self.budget, self.progress, self.scratch = plan, budget, progress, scratch
         self.units = Units(budget, scratch, threads, self._tell)
         self.stages = [joins_of(plan, stage.groups) for stage in plan.stages]
@@ -203,12 +217,14 @@ class _Bulk:
     ) -> tuple[Any, Iterator[Any]]:
         """The schema of the answers, and their tables, to be taken before the scratch folder goes."""
         plan = self.plan
+        instance_of("facts", facts, Mapping)
+        name_of("as_of", as_of)
         for name in keep:
-            if name in plan.names:
+            if name_of("keep: a column", name) in plan.names:
                 raise ConfigError(f"keep: {name!r} is a feature too; its column cannot be both.")
         for name in plan.tables:
             if name not in facts:
-                raise UnknownName("table", name, facts, where="features")
+                raise UnknownName("table", name, map(str, facts), where="features")
         asked = RequestFeed.open(requests, [*plan.request_columns, *keep], as_of)
         for name, table in sorted(plan.tables.items()):
             self.feeds[name] = FactFeed.open(table, facts[name], self._columns_of(name))

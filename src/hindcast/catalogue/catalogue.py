@@ -17,7 +17,9 @@ from hindcast.catalogue.statistics import Statistics
 from hindcast.columns import Frame
 from hindcast.errors import UnknownName
 from hindcast.facts.table import Table
+from hindcast.features.asked import instance_of
 from hindcast.features.definitions import Enriched, Latest, Request, Transform
+from hindcast.features.given import sequence_of
 from hindcast.features.meaning import Single, columns_read, digests, in_words, keyed_by, meanings, readers, singles
 from hindcast.features.noted import notes_of
 from hindcast.features.plan import FeaturePlan
@@ -362,6 +364,15 @@ def catalogue(
     >>> found.depends_on("stops.wait").features
     ('stops_wait_mean_1h_by_line', 'is_slow')
     """
+    instance_of("plan", plan, FeaturePlan)
+    given = {"ages": ages, "max_ages": max_ages, "versions": versions, "models": models, "costs": costs, "uses": uses}
+    for what, by_name in given.items():
+        if by_name is not None:
+            instance_of(what, by_name, Mapping)
+    if features is not None:
+        instance_of("features", features, Frame)
+    instance_of("system", system, str)
+    trained = tuple(sequence_of("versions_of_models", versions_of_models))
     meant = meanings(plan)
     named = digests(meant)
     made = {single.name: single for definition in plan.definitions for single in singles(definition)}
@@ -395,7 +406,7 @@ def catalogue(
             is_time=column is not None and column.kind == "time",
         )
     read_for = {column: tuple(what) for column, what in (uses or {}).items()}
-    return Catalogue(entries, system, read_for, tuple(versions_of_models))
+    return Catalogue(entries, system, read_for, trained)
 
 
 def _table_name(single: Single) -> str | None:

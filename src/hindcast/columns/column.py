@@ -16,20 +16,22 @@ list       objects: tuples of numbers or texts None
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hindcast.errors import ConfigError, DataError
+from hindcast.parameters import choice, whole
 from hindcast.values import Bools, Floats, moment_us
 
 __all__ = ["Column", "Kind"]
 
 Kind = Literal["number", "integer", "time", "boolean", "text", "list"]
+_KINDS: tuple[Kind, ...] = get_args(Kind)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -89,6 +91,8 @@ class Column:
                 moments[missing] = 0
                 return Column("time", moments, None if not missing.any() else ~missing)
             values = values.tolist()
+        if isinstance(values, str | bytes) or not isinstance(values, Iterable):
+            raise DataError("a column is made of an array or a sequence of values", value=values)
         items = list(values)
         kinds = {_kind_of(item) for item in items if not _is_null(item)}
         if kinds == {"integer", "number"}:
@@ -100,6 +104,9 @@ class Column:
     @staticmethod
     def of_kind(items: Sequence[Any], kind: Kind) -> Column:
         """A column of `kind` from Python values, None or NaN being null; a value that does not fit is named."""
+        choice("kind", kind, _KINDS, where="column")
+        if isinstance(items, str | bytes) or not isinstance(items, Iterable):
+            raise DataError(f"a column is made of a sequence of values, got a {type(items).__name__}")
         valid = np.fromiter((not _is_null(item) for item in items), dtype=np.bool_, count=len(items))
         mask = None if valid.all() else valid
         try:
@@ -142,6 +149,8 @@ class Column:
     @staticmethod
     def empty(kind: Kind, length: int) -> Column:
         """`length` nulls of `kind`."""
+        choice("kind", kind, _KINDS, where="column")
+        length = whole("length", length, least=0)
         if kind == "number":
             return Column("number", np.full(length, np.nan))
         if kind == "text":

@@ -29,6 +29,8 @@ class Frame(Mapping[str, Column]):
     __slots__ = ("_columns", "length")
 
     def __init__(self, columns: Mapping[str, Column], length: int | None = None) -> None:
+        if not isinstance(columns, Mapping) or not all(isinstance(column, Column) for column in columns.values()):
+            raise DataError("a frame takes a mapping of columns by name; Frame.of makes columns of other values")
         lengths = {len(column) for column in columns.values()}
         if length is not None:
             lengths.add(length)
@@ -48,6 +50,8 @@ class Frame(Mapping[str, Column]):
     @staticmethod
     def of(columns: Mapping[str, Any]) -> Frame:
         """A frame from arrays or sequences by name; see :meth:`Column.of`."""
+        if not isinstance(columns, Mapping):
+            raise DataError(f"a frame is made of columns by name, got a {type(columns).__name__}")
         made = {}
         for name, values in columns.items():
             try:

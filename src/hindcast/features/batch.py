@@ -28,11 +28,11 @@ from hindcast.fold.versions import known_until
 from hindcast.parameters import whole
 from hindcast.values import NEVER, Bools, Floats, Ints
 
-__all__ = ["answer"]
+__all__ = ["MOST_THREADS", "answer"]
 
 _NO_INTS = np.zeros(0, dtype=np.int64)
 _NO_BOOLS = np.zeros(0, dtype=np.bool_)
-_MOST_THREADS = 256
+MOST_THREADS = 256
 
 
 def answer(plan: FeaturePlan, facts: Mapping[str, Facts], requests: Frame, as_of: Ints, *, threads: int = 2) -> Frame:
@@ -61,7 +61,7 @@ def answer(plan: FeaturePlan, facts: Mapping[str, Facts], requests: Frame, as_of
     fact, value column and group at a time.
     """
     as_of = asked_at(plan, facts, requests, as_of)
-    threads = whole("threads", threads, least=1, most=_MOST_THREADS)
+    threads = whole("threads", threads, least=1, most=MOST_THREADS)
     with ThreadPoolExecutor(max_workers=threads) as pool:
         batch = _Batch(facts, pool, threads)
         columns: dict[str, Column] = {}

@@ -255,6 +255,7 @@ class OnlineFeatures:
         fact by fact.
         """
         names = self.followed(table)
+        instance_of("facts", facts, Facts)
         if not len(facts):
             self.push(table, facts)  # it may say which columns hold texts
             none = Frame({name: _made([], self._kind(name, None)) for name in names}, 0)

@@ -277,6 +277,7 @@ class FeatureStream:
 
     def _admit(self, table: str, facts: Facts) -> tuple[Facts, Ints | None, Aside | None, Counts]:
         """What of a batch is to be taken, its rows (None for all), and what is to be kept aside."""
+        instance_of("table", table, str)
         instance_of("facts", facts, Facts)
         n = len(facts)
         if table not in self._columns:
@@ -315,6 +316,7 @@ class FeatureStream:
 
     def aside(self, table: str) -> Aside | None:
         """The facts of `table` that were kept aside, in the order in which they came; None when there are none."""
+        instance_of("table", table, str)
         parts = self._aside.get(table)
         if not parts:
             return None

@@ -16,6 +16,7 @@ import msgspec
 
 from hindcast.columns import Kind
 from hindcast.errors import ConfigError, StateError
+from hindcast.features.asked import instance_of
 from hindcast.features.group import Group
 from hindcast.features.plan import FeaturePlan
 from hindcast.fold import layout
@@ -145,6 +146,7 @@ class Shelves:
     """
 
     def __init__(self, plan: FeaturePlan) -> None:
+        instance_of("plan", plan, FeaturePlan)
         self.plan = plan
         groups = [(group, "") for stage in plan.stages for group in stage.groups]
         groups += [(fan.group, fan.members) for stage in plan.stages for fan in stage.fans]
