@@ -1,4 +1,4 @@
-"""`krippendorff`: Krippendorff's alpha, nominal and interval, of a million answers; ours with its intervals.
+"""`krippendorff`: Krippendorff's alpha, nominal and interval, of a million answers; ours without and with intervals.
 
 The package counts values per item from a matrix of items by values; it gives no intervals.
 """
@@ -16,14 +16,18 @@ from labels import answers
 KINDS = ("nominal", "interval")
 
 
-def hindcast(place: Path) -> Work:
+def hindcast(place: Path, draws: int = 0) -> Work:
     from hindcast.crowd import Answers, krippendorff_alpha
 
     def work() -> Any:
         said = Answers.of(*answers.columns(place))
-        return [krippendorff_alpha(said, kind).value for kind in KINDS]
+        return [krippendorff_alpha(said, kind, draws=draws).value for kind in KINDS]
 
     return work
+
+
+def with_intervals(place: Path) -> Work:
+    return hindcast(place, draws=500)
 
 
 def package(place: Path) -> Work:
@@ -47,11 +51,12 @@ def check(found: Any) -> dict[str, Any]:
 
 
 JOB = Job(
-    asks="Krippendorff's alpha, nominal and interval, from columns of answers; hindcast with intervals",
+    asks="Krippendorff's alpha, nominal and interval, from columns of answers",
     size=1_000_000,
     unit="answers",
     data=answers.data,
-    peers={"hindcast": hindcast, "krippendorff": package},
+    peers={"hindcast": hindcast, "hindcast-intervals": with_intervals, "krippendorff": package},
+    packages={"hindcast-intervals": ("hindcast",)},
     check=check,
     input_bytes=lambda size: size * 24,
 )

@@ -46,7 +46,7 @@ def infer_truth(
     =============  ==========================================================  ===============================
     majority       all annotators are equally good                             the floor: always beside others
     weighted       some are better; weights are given, or learnt by vote       few answers, one quick pass
-    dawid-skene    each confuses classes in a way of their own                 ten or more answers a person
+    dawid-skene    each confuses classes in a way of their own, of one crowd   people lean, classes are rare
     one-coin       each is right with one probability, whatever the class      few answers a person, no bias
     glad           abilities, and items that are harder than others            items differ in difficulty
     =============  ==========================================================  ===============================
@@ -148,7 +148,7 @@ def _beside(answers: Answers, found: Truth, known: Ints, weights: Any) -> Truth:
         return found
     note = (
         f"dawid-skene names another class on {other.mean():.0%} of items: right where people lean to a class, wrong "
-        f"where a class is rare and has few answers; look at these items, or add some whose truth is known."
+        f"where few or careless answers tell little; look at these items, or add some whose truth is known."
     )
     return replace(found, notes=(*found.notes, note))
 
@@ -164,7 +164,7 @@ def _beside_vote(found: Truth, answers: Answers, known: Ints) -> Truth:
         return found
     note = (
         f"another class than the majority's on {other.mean():.0%} of items: right where people lean to a class, wrong "
-        f"where a class is rare and has few answers; look at some of them, or add items whose truth is known."
+        f"where few or careless answers tell little; look at some of them, or add items whose truth is known."
     )
     return replace(found, notes=(*found.notes, note))
 
