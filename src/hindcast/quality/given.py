@@ -36,7 +36,7 @@ def whole_numbers(name: str, values: Any) -> Ints:
     raise DataError(f"{name} holds whole numbers, got {_shown(values)}.")
 
 
-def column_of(name: str, values: Any) -> Any:
+def column_of(name: str, values: Any) -> np.ndarray[Any, np.dtype[Any]]:
     """An array of one value per row, shape (n,), of whatever type."""
     try:
         array = np.asarray(values)
