@@ -243,6 +243,9 @@ SOME = simple_random(10, 3)
         (lambda: estimate_mean([1.0, 1.0, 1.0], SOME, estimator="x"), UnknownName, "no estimator 'x'"),
         (lambda: estimate_mean([1, 1, 1], SOME, where=[1, 0, 1]), DataError, "where= is a mask"),
         (lambda: estimate_mean([1, 1, 1], SOME, level=1.0), ConfigError, "level must be a number above 0 and below 1"),
+        (lambda: estimate_quantile([1, 1, 1], 0.5, SOME, level=2), ConfigError, "level must be a number above 0"),
+        (lambda: bootstrap_estimate([1, 1, 1], SOME, np.average, draws=10**9), ConfigError, "draws must be a whole"),
+        (lambda: bootstrap_estimate([1, 1, 1], SOME, None), ConfigError, "the statistic must be a function"),
         (lambda: estimate_rate([1, 2, 1], SOME), DataError, "values that are 0 or 1"),
         (
             lambda: estimate_quantile([1, 2, 1], 2, SOME),
@@ -286,3 +289,11 @@ def test_what_is_no_number_or_sample_is_refused_kindly():
         estimate_mean([1.0, 2.0], [0, 1])
     with pytest.raises(DataError, match="numbers"):
         weighted(["a", "b"], 1)
+
+
+@pytest.mark.parametrize("n", [3, 4, 60, 1000])
+def test_a_level_next_to_1_ends(n):
+    sample = simple_random(10 * n, n, seed=1)
+    found = estimate_quantile(np.arange(float(n)), 0.5, sample, level=1 - 2.0**-53)
+    assert 0.0 <= found.low <= found.value <= found.high <= n - 1.0
+    assert found.high - found.low > 0.2 * n

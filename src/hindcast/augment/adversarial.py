@@ -14,7 +14,8 @@ import numpy as np
 from hindcast.errors import ConfigError, DataError
 from hindcast.metrics.rows import numbers
 from hindcast.metrics.scores import wilson
-from hindcast.parameters import whole
+from hindcast.parameters import number, whole
+from hindcast.sampling.blocks import array_of
 from hindcast.values import Floats, Ints
 
 __all__ = ["Attack", "fgsm", "greedy_attack", "linear_gradient", "row_edits", "text_edits", "torch_gradient"]
@@ -53,10 +54,19 @@ def fgsm(gradient: Gradient, x: Any, y: Any, *, epsilon: Any, low: Any = None, h
     [[-0.1, 0.1]]
     """
     x = np.asarray(x, dtype=np.float64)
-    step = np.asarray(epsilon, dtype=np.float64)
+    step = numbers(epsilon, "epsilon")
+    low, high = (None if end is None else numbers(end, "low and high") for end in (low, high))
+    try:
+        np.broadcast_shapes(x.shape, *(end.shape for end in (step, low, high) if end is not None))
+    except ValueError:
+        raise DataError(
+            f"epsilon, low and high must fit rows of shape {x.shape}, one number or one per column."
+        ) from None
     if not (step >= 0).all():
         raise ConfigError("fgsm needs epsilon >= 0 everywhere.")
-    slope = np.asarray(gradient(x, np.asarray(y)), dtype=np.float64)
+    if not callable(gradient):
+        raise ConfigError(f"fgsm: gradient is a function of rows and labels, got {gradient!r:.60}.")
+    slope = numbers(gradient(x, array_of(y, "labels")), "the gradient")
     if slope.shape != x.shape:
         raise ConfigError(f"the gradient has shape {slope.shape}, the rows {x.shape}; they must be the same.")
     moved = x + step * np.sign(slope)
@@ -174,6 +184,15 @@ def greedy_attack(
     DataError
         For another number of labels than items, or a label that is no column.
     """
+    for name, function in (("predict_proba", predict_proba), ("candidates", candidates)):
+        if not callable(function):
+            raise ConfigError(f"greedy_attack: {name} is a function, got {function!r:.60}.")
+    if (
+        isinstance(items, str | bytes)
+        or not isinstance(items, Sequence | np.ndarray)
+        or getattr(items, "shape", None) == ()
+    ):
+        raise DataError(f"greedy_attack: items are a sequence, got {items!r:.60}.")
     budget = whole("greedy_attack: budget", budget, least=1)
     codes = numbers(y, "labels")
     if not (codes == np.floor(codes)).all():
@@ -241,7 +260,12 @@ def row_edits(scale: Any, *, step: float = 0.5, fixed: Sequence[int] = ()) -> Ca
     scale : array_like, shape (features,)
         Such as the columns' standard deviations over the training rows.
     """
-    scale = np.asarray(scale, dtype=np.float64)
+    scale, step = numbers(scale, "scale"), number("row_edits: step", step)
+    if scale.ndim != 1:
+        raise DataError(f"scale has shape (features,), got {scale.shape}.")
+    if not isinstance(fixed, list | tuple | set | range | np.ndarray) or np.shape(fixed)[1:]:
+        raise ConfigError(f"row_edits: fixed are places of columns, got {fixed!r:.60}.")
+    fixed = [whole("row_edits: a fixed column", at, least=0) for at in fixed]
     loose = [at for at in range(len(scale)) if at not in set(fixed) and scale[at] > 0]
 
     def edits(row: Floats) -> list[Floats]:

@@ -12,8 +12,9 @@ from typing import Any, ClassVar, Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
-from hindcast.errors import DataError
-from hindcast.parameters import choice, number, share
+from hindcast.errors import ConfigError, DataError
+from hindcast.parameters import choice, number, seed_of, share
+from hindcast.sampling.blocks import array_of
 
 __all__ = [
     "Colour",
@@ -61,7 +62,9 @@ def changed_images(change: ImageChange, images: Images, seed: int = 0) -> Images
     >>> changed_images(flip(1.0), np.array([[[0, 255]]], dtype=np.uint8)).tolist()
     [[[255, 0]]]
     """
-    images = np.asarray(images)
+    if getattr(change, "of", None) != "pictures":
+        raise ConfigError(f"{change!r:.60} does not change pictures; give flip(), crop(), ...")
+    images = array_of(images, "pictures")
     if images.ndim not in (3, 4):
         raise DataError(
             f"pictures have the shape (n, height, width) or (n, height, width, channels), got {images.shape}."
@@ -72,6 +75,7 @@ def changed_images(change: ImageChange, images: Images, seed: int = 0) -> Images
         raise DataError("pictures given as floats lie in [0, 1]; divide by their greatest value first.")
     bytes_ = images.dtype == np.uint8
     result = np.empty_like(images)
+    seed = seed_of(seed)
     for at, image in enumerate(images):
         planes = (image if image.ndim == 3 else image[..., None]).astype(np.float32)
         found = change.one(planes / np.float32(255) if bytes_ else planes, np.random.default_rng([seed, 73, at]))

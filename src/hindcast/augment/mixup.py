@@ -11,7 +11,7 @@ from hindcast.augment.tabular import checked_copies
 from hindcast.columns import Column, Frame
 from hindcast.errors import DataError
 from hindcast.metrics.rows import numbers
-from hindcast.parameters import number
+from hindcast.parameters import number, seed_of
 from hindcast.trainset.rows import Rows
 from hindcast.values import Floats, Ints
 
@@ -80,7 +80,7 @@ class Mixup:
     def apply(self, rows: Rows, seed: int) -> Rows:
         parts = [rows] if self.keep or not len(rows) else []
         for time in range(self.times if len(rows) else 0):
-            random = np.random.default_rng([seed, _MIXUP, time])
+            random = np.random.default_rng([seed_of(seed), _MIXUP, time])
             other, share = _partners(len(rows), self.alpha, random)
             first, second = share * rows.weight, (1.0 - share) * rows.weight[other]
             label = (first * rows.label + second * rows.label[other]) / (first + second)
@@ -155,7 +155,7 @@ def mixed(X: Any, Y: Any, alpha: float = 0.2, *, seed: int = 0) -> tuple[Floats,
             row=int(np.isinf(x).reshape(len(x), -1).any(axis=1).argmax()) + 1,
         )
     y = _soft(Y, len(x))
-    other, share = _partners(len(x), alpha, np.random.default_rng([seed, _MIXUP, 0]))
+    other, share = _partners(len(x), alpha, np.random.default_rng([seed_of(seed), _MIXUP, 0]))
     a, b = _by_share(share, x), _by_share(share, y)
     return np.asarray(x[other] + a * (x - x[other])), np.asarray(y[other] + b * (y - y[other]))
 
@@ -192,7 +192,7 @@ def cutmix(images: Any, Y: Any, alpha: float = 1.0, *, seed: int = 0) -> tuple[A
     if x.ndim not in (3, 4):
         raise DataError(f"cutmix takes pictures of shape (n, height, width[, channels]), got {x.shape}.")
     y = _soft(Y, len(x))
-    random = np.random.default_rng([seed, _CUTMIX])
+    random = np.random.default_rng([seed_of(seed), _CUTMIX])
     other, share = _partners(len(x), alpha, random)
     n, height, width = x.shape[:3]
     side = np.sqrt(1.0 - share)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,7 +12,7 @@ from hindcast.augment.images import changed_images
 from hindcast.augment.text import TextChange
 from hindcast.columns import Column, Frame
 from hindcast.errors import ConfigError, DataError
-from hindcast.parameters import number, whole
+from hindcast.parameters import number, seed_of, whole
 from hindcast.parameters import share as share_of
 from hindcast.trainset.rows import Rows
 from hindcast.values import Ints
@@ -47,6 +47,9 @@ class Policy:
     together: int = 1
 
     def __init__(self, changes: Sequence[Any], times: int = 1, share: float = 1.0, together: int = 1) -> None:
+        several = isinstance(changes, list | tuple)
+        if not several or not all(getattr(change, "of", None) in ("texts", "pictures") for change in changes):
+            raise ConfigError(f"a policy takes a list of changes, such as [typos()], got {changes!r:.60}.")
         object.__setattr__(self, "changes", tuple(changes))
         for name, value in {"times": times, "share": share, "together": together}.items():
             object.__setattr__(self, name, value)
@@ -58,13 +61,13 @@ class Policy:
 
     def places(self, n: int, seed: int) -> Ints:
         """Which of `n` examples are copied, each as often as it is, in order."""
-        rng = np.random.default_rng([seed, 74])
+        rng = np.random.default_rng([seed_of(seed), 74])
         chosen = np.sort(rng.permutation(n)[: round(n * self.share)])
         return np.repeat(chosen, self.times).astype(np.int64)
 
     def drawn(self, copies: int, seed: int) -> list[tuple[Any, ...]]:
         """The changes of each copy."""
-        rng = np.random.default_rng([seed, 75])
+        rng = np.random.default_rng([seed_of(seed), 75])
         n = len(self.changes)
         return [tuple(self.changes[at] for at in np.sort(rng.permutation(n)[: self.together])) for _ in range(copies)]
 
@@ -90,6 +93,10 @@ def augment_texts(texts: Sequence[str], policy: Policy, *, seed: int = 0) -> tup
     >>> len(copies) == len(of) and set(of.tolist()) <= {0, 1}
     True
     """
+    if not isinstance(policy, Policy):
+        raise ConfigError(f"augment_texts takes a Policy, got {policy!r:.60}.")
+    if isinstance(texts, str | bytes) or not isinstance(texts, Iterable) or getattr(texts, "shape", None) == ():
+        raise DataError(f"texts are a sequence of them, got {texts!r:.60}.")
     texts = list(texts)  # a column of pandas is read by position, not by its index
     places = policy.places(len(texts), seed)
     found, kept = [], []
@@ -97,7 +104,7 @@ def augment_texts(texts: Sequence[str], policy: Policy, *, seed: int = 0) -> tup
         text = texts[int(place)]
         if not isinstance(text, str):
             raise DataError("not a text", row=int(place) + 1, value=text)
-        rng = np.random.default_rng([seed, 76, at])
+        rng = np.random.default_rng([seed_of(seed), 76, at])
         changed = text
         for change in changes:
             if getattr(change, "of", None) != "texts":
@@ -118,7 +125,7 @@ def augment_images(images: Any, policy: Policy, *, seed: int = 0) -> tuple[Any, 
         for change in changes:
             if getattr(change, "of", None) != "pictures":
                 raise ConfigError(f"{change!r} does not change pictures.")
-            copies[at : at + 1] = changed_images(change, copies[at : at + 1], seed=seed * 1_000_003 + at)
+            copies[at : at + 1] = changed_images(change, copies[at : at + 1], seed=seed_of(seed) * 1_000_003 + at)
     return copies, places
 
 

@@ -8,8 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from hindcast.errors import DataError
+from hindcast.errors import ConfigError, DataError
 from hindcast.metrics.scores import wilson
+from hindcast.parameters import share as share_of
 from hindcast.values import Bools, Ints
 from hindcast.verdicts import Verdict
 
@@ -78,6 +79,12 @@ def label_survival(
     >>> found.kept, found.verdict.outcome, found.by_class["-"]
     (0.5, 'fail', (40, 0.0))
     """
+    least = share_of("label_survival: least", least, zero=True)
+    if not callable(judge):
+        raise ConfigError(f"label_survival: judge is a function from examples to labels, got {judge!r:.60}.")
+    for name, values in (("originals", originals), ("changed", changed), ("labels", labels)):
+        if isinstance(values, str | bytes) or not hasattr(values, "__len__") or getattr(values, "shape", None) == ():
+            raise DataError(f"label_survival: {name} are a sequence, got {values!r:.60}.")
     if not len(originals) == len(changed) == len(labels):
         raise DataError(
             f"{len(originals)} originals, {len(changed)} copies and {len(labels)} labels; give one of each per pair."

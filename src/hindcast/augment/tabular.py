@@ -13,7 +13,7 @@ import numpy as np
 
 from hindcast.columns import Column, Frame
 from hindcast.errors import ConfigError, DataError, UnknownName
-from hindcast.parameters import number, share, whole
+from hindcast.parameters import number, seed_of, share, whole
 from hindcast.trainset.rows import Rows
 from hindcast.values import Bools, Floats
 
@@ -57,6 +57,15 @@ def _chosen(what: str, features: Frame, columns: tuple[str, ...] | None, kinds: 
         if features[name].kind not in kinds:
             raise ConfigError(f"{what} changes columns of {' and '.join(kinds)}; {name!r} is of {features[name].kind}.")
     return list(columns)
+
+
+def _places(columns: Any, width: int) -> list[int]:
+    """Places of the columns to change: all, or those given."""
+    if columns is None:
+        return list(range(width))
+    if not isinstance(columns, list | tuple | range | np.ndarray) or len(np.shape(columns)) != 1:
+        raise ConfigError(f"columns are places, 0 to {width - 1}, got {columns!r:.60}.")
+    return [whole("a column's place", k, least=0, most=width - 1) for k in columns]
 
 
 def _spread(values: Floats) -> float:
@@ -111,7 +120,7 @@ class Jitter:
         chosen = _chosen(self.name, rows.features, self.columns, ("number", "integer"))
         copies = []
         for copy in range(self.times):
-            random = np.random.default_rng([seed, _JITTER, copy])
+            random = np.random.default_rng([seed_of(seed), _JITTER, copy])
             made = {}
             for name in chosen:
                 column = rows.features[name]
@@ -146,11 +155,12 @@ def jittered(X: Any, scale: float = 0.05, *, columns: Sequence[int] | None = Non
     """
     Jitter(scale)
     array = np.asarray(X)
+    scale = number("jittered: scale", scale, above=0.0)
     if array.ndim != 2 or array.dtype.kind not in "fiu":
         raise DataError(f"jittered takes numbers of shape (n, columns), got {array.dtype} of shape {array.shape}.")
-    random = np.random.default_rng([seed, _JITTER, 0])
+    random = np.random.default_rng([seed_of(seed), _JITTER, 0])
     result = array.astype(np.float64)
-    for k in range(array.shape[1]) if columns is None else columns:
+    for k in _places(columns, array.shape[1]):
         result[:, k] = _moved(result[:, k], scale, random)
     return (np.rint(result) if array.dtype.kind in "iu" else result).astype(array.dtype)
 
@@ -197,7 +207,7 @@ class SwapCategory:
         chosen = _chosen(self.name, rows.features, self.columns, ("text", "boolean"))
         n, copies = len(rows), []
         for copy in range(self.times):
-            random = np.random.default_rng([seed, _SWAP, copy])
+            random = np.random.default_rng([seed_of(seed), _SWAP, copy])
             made = {name: rows.features[name].take(_drawn(n, self.rate, random)[0]) for name in chosen}
             copies.append(rows.features.having(**made))
         return with_copies(rows, copies, self.weight)
@@ -222,8 +232,8 @@ def swapped_categories(X: Any, rate: float = 0.1, *, columns: Sequence[int] | No
     result = np.array(X)
     if result.ndim != 2:
         raise DataError(f"swapped_categories takes rows of columns, shape (n, columns), got {result.shape}.")
-    random = np.random.default_rng([seed, _SWAP, 0])
-    for k in range(result.shape[1]) if columns is None else columns:
+    random = np.random.default_rng([seed_of(seed), _SWAP, 0])
+    for k in _places(columns, result.shape[1]):
         result[:, k] = result[_drawn(len(result), rate, random)[0], k]
     return result
 

@@ -17,7 +17,7 @@ from typing import Any, ClassVar, Protocol, runtime_checkable
 import numpy as np
 
 from hindcast.errors import ConfigError, DataError, UnknownName
-from hindcast.parameters import share, whole
+from hindcast.parameters import seed_of, share, whole
 
 __all__ = [
     "DeleteWords",
@@ -73,11 +73,15 @@ def changed_texts(change: TextChange, texts: Sequence[str], seed: int = 0) -> li
     >>> changed_texts(synonyms({"big": ["large"]}, rate=1.0), ["A big dog", "a cat"])
     ['A large dog', 'a cat']
     """
+    if getattr(change, "of", None) != "texts":
+        raise ConfigError(f"{change!r:.60} does not change texts; give typos(), synonyms(), ...")
+    if isinstance(texts, str | bytes) or not isinstance(texts, Iterable) or getattr(texts, "shape", None) == ():
+        raise DataError(f"texts are a sequence of them, got {texts!r:.60}.")
     found = []
     for at, text in enumerate(texts):
         if not isinstance(text, str):
             raise DataError("not a text", row=at + 1, value=text)
-        found.append(change.one(text, np.random.default_rng([seed, 71, at])))
+        found.append(change.one(text, np.random.default_rng([seed_of(seed), 71, at])))
     return found
 
 
@@ -274,6 +278,11 @@ def delete_words(rate: float = 0.1, *, keep: Iterable[str] = ()) -> DeleteWords:
     ['not good']
     """
     _share("delete_words", rate)
+    if isinstance(keep, str) or not isinstance(keep, Iterable) or getattr(keep, "shape", None) == ():
+        raise ConfigError(f"delete_words: keep is a list of words, got {keep!r:.60}.")
+    keep = list(keep)
+    if not all(isinstance(word, str) for word in keep):
+        raise ConfigError(f"delete_words: keep is a list of words, got {keep!r:.60}.")
     return DeleteWords(rate, frozenset(word.casefold() for word in keep))
 
 
@@ -319,6 +328,7 @@ def from_template(
     for name in names:
         if name not in slots:
             raise UnknownName("slot", name, slots, where=f"template {template!r}")
+    n = None if n is None else whole("from_template: n", n, least=0, most=10**7)
     for name in sorted(slots):
         if name not in names:
             raise UnknownName("slot", name, names, where=f"template {template!r}, which does not use it")
@@ -335,7 +345,7 @@ def _drawn(
     names: Sequence[str], slots: Mapping[str, Sequence[str]], sizes: Sequence[int], total: int, n: int, seed: int
 ) -> Iterator[tuple[str, ...]]:
     """`n` different combinations in a random order, without making all of them."""
-    rng = np.random.default_rng([seed, 72])
+    rng = np.random.default_rng([seed_of(seed), 72])
     seen: dict[int, None] = {}
     while len(seen) < n:
         place = 0
