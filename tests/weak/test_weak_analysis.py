@@ -138,6 +138,6 @@ def test_truth_that_does_not_fit():
         analyse([[0], [1]], [0])
     with pytest.raises(DataError, match="no known truth"):
         analyse([[0], [1]], [0, 7])
-    with pytest.raises(ConfigError, match="between 0 and 1"):
+    with pytest.raises(ConfigError, match="level must be"):
         analyse([[0]], level=1.0)
     assert analyse([[0], [1]], [-1, 1]).known == 1

@@ -127,7 +127,7 @@ def test_what_cannot_be_compared():
         compare(rows, other)
     with pytest.raises(ConfigError, match="nothing to compare"):
         compare(Predictions({}, ["a"], CLASSES))
-    with pytest.raises(ConfigError, match="level between"):
+    with pytest.raises(ConfigError, match="level must be"):
         compare(rows, level=2.0)
     for shares in (one_hot([0, 1]), np.full((1, 3), np.nan), one_hot([0], 2)[:, :2]):
         with pytest.raises(DataError, match="expected probabilities of shape"):

@@ -133,7 +133,7 @@ def test_what_cannot_be_trained_on():
     ):
         with pytest.raises(DataError, match=match):
             model.fit(*arguments, **options)
-    with pytest.raises(ConfigError, match="'drop' or 'keep'"):
+    with pytest.raises(ConfigError, match="Known: drop, keep"):
         EndModel(uncovered="no")  # type: ignore[arg-type]
     with pytest.raises(ConfigError, match="no predict_proba"):
         EndModel(object())

@@ -61,8 +61,8 @@ def test_threshold_compares_and_null_abstains():
 @pytest.mark.parametrize(
     ("make", "match"),
     [
-        (lambda: keyword([], 1), "one or more words"),
-        (lambda: keyword("", 1), "one or more words"),
+        (lambda: keyword([], 1), "a text or a list of texts, none empty"),
+        (lambda: keyword("", 1), "a text or a list of texts, none empty"),
         (lambda: keyword("a", 1.5), "a label is a text"),
         (lambda: keyword("a", None), "a label is a text"),
         (lambda: regex("(", 1), "no regular expression"),
@@ -73,7 +73,7 @@ def test_threshold_compares_and_null_abstains():
         (lambda: lookup({"a": 1}, 1, column="x"), "holds labels itself"),
         (lambda: lookup("abc", 1, column="x"), "not one text"),
         (lambda: model_votes(object()), "no predict_proba"),
-        (lambda: model_votes(Half(), at_least=0), "a probability above 0"),
+        (lambda: model_votes(Half(), at_least=0), "above 0 and at most 1"),
     ],
 )
 def test_what_makes_no_function(make, match):

@@ -177,6 +177,68 @@ def test_advice_by_true_labels_is_a_paired_interval() -> None:
     assert LabelModel().fit(votes).advice(np.full((3, 20), -1)).outcome == "unknown"
 
 
+def small(rows: int, classes: int, rare: bool, coverage: float, skill: float, seed: int) -> tuple[Any, Any]:
+    """Votes of ten functions not much better than chance, `rows` of them to learn from, and 4,000 to judge by."""
+    random = np.random.default_rng([seed, 11])
+    first = random.uniform(0.02, 0.1) if rare else 1 / classes
+    balance = np.append([first], np.full(classes - 1, (1 - first) / (classes - 1)))
+    truth = random.choice(classes, rows + 4_000, p=balance)
+    accuracy = random.uniform(1 / classes, 1 / classes + 2 * skill * (1 - 1 / classes), 10)
+    other = (truth[:, None] + random.integers(1, classes, (len(truth), 10))) % classes
+    votes = np.where(random.random(other.shape) < accuracy, truth[:, None], other)
+    votes[random.random(votes.shape) >= coverage] = -1
+    return votes.astype(np.int8), truth
+
+
+def test_few_rows_weak_functions_and_rare_classes_lose_nothing_to_the_vote() -> None:
+    gains, losses = [], []
+    for seed in range(40):
+        case = (
+            int([100, 300][seed % 2]),
+            2 + seed % 3,
+            seed % 4 < 2,
+            [0.2, 1.0][seed // 2 % 2],
+            [0.15, 0.4][seed % 5 > 2],
+        )
+        votes, truth = small(*case, seed)
+        votes, later, truth = votes[: case[0]], votes[case[0] :], truth[case[0] :]
+        spoken = (later >= 0).any(axis=1)
+        credit = []
+        for model in (LabelModel(case[1]).fit(votes), MajorityVote(classes=case[1])):
+            best = model.predict_proba(later)[spoken]
+            best = best >= best.max(axis=1, keepdims=True) - 1e-9
+            credit.append(best[np.arange(len(best)), truth[spoken]] / best.sum(axis=1))
+        gap = credit[0] - credit[1]
+        gains.append(gap.mean())
+        losses.append(gap.mean() < -0.02 - 3 * gap.std() / np.sqrt(len(gap)))
+    assert np.mean(gains) > 0.02
+    assert sum(losses) <= 3
+
+
+def test_accuracies_that_few_rows_cannot_tell_apart_are_taken_to_be_alike() -> None:
+    spread = []
+    for rows in (100, 1_000, 10_000):
+        votes, _, accuracy, _ = drawn(rows, functions=8, seed=5)
+        model = LabelModel().fit(votes)
+        spread.append((np.abs(model.accuracies - accuracy).mean(), model.accuracies.std()))
+    errors, spreads = zip(*spread, strict=True)
+    assert errors[2] < errors[1] < errors[0] < 0.15
+    assert spreads[0] < accuracy.std() + 0.02  # never more different than they are
+
+
+def test_a_few_functions_that_carry_all_agreement_are_named() -> None:
+    random = np.random.default_rng(6)
+    truth = random.integers(0, 2, 2_000)
+    votes = np.where(random.random((2_000, 5)) < 0.6, truth[:, None], 1 - truth[:, None]).astype(np.int8)
+    source = votes[:, 0].copy()
+    for j in range(3):  # near copies of a source that is not among them: good functions, for all that votes can tell
+        votes[:, j] = np.where(random.random(2_000) < 0.9, source, 1 - source)
+    model = LabelModel().fit(Votes.of(votes, functions=["a", "b", "c", "d", "e"]))
+    assert any("between a, b, c" in note and "true labels" in note for note in model.notes)
+    assert "between a, b, c" in model.advice(votes).reason
+    assert not any("between" in note for note in LabelModel().fit(drawn(5_000)[0]).notes)
+
+
 # ---- laws ------------------------------------------------------------------------------------------------------------
 
 

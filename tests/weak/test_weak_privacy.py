@@ -110,7 +110,7 @@ def test_masks_keep_the_shape():
 
 def test_clearances_that_make_no_sense():
     for arguments, match in (
-        (("ann", {}), "several names"),
+        (("ann", {}), "sequence of texts"),
         ((["ann"], {"a": "open"}), "no handling 'open'"),
         ((["ann"], {"a": "pseudonym"}), "needs a secret"),
         ((["ann"], {}, -1), "at_most"),

@@ -11,8 +11,9 @@ import numpy as np
 
 from hindcast.columns import Frame
 from hindcast.crowd.names import codes_of, is_missing
-from hindcast.errors import ConfigError, DataError
+from hindcast.errors import DataError
 from hindcast.metrics import Estimate, wilson
+from hindcast.parameters import level_of, share
 from hindcast.values import Floats, Ints
 from hindcast.weak.votes import Votes
 
@@ -195,8 +196,7 @@ def analyse(votes: Any, truth: Sequence[Any] | None = None, *, level: float = 0.
     ("'lf_2' never votes",)
     """
     held = votes if isinstance(votes, Votes) else Votes.of(votes)
-    if not 0 < level < 1 or not 0 < at < 1:
-        raise ConfigError(f"level and at lie between 0 and 1, got {level!r} and {at!r}.")
+    level, at = level_of("level", level), share("at", at, one=False)
     matrix = held.matrix
     n, k = len(matrix), len(held.classes)
     known = truth_codes(truth, held.classes, n) if truth is not None else np.full(n, -1, dtype=np.int64)
@@ -225,9 +225,13 @@ def truth_codes(truth: Any, classes: Sequence[Any], rows: int) -> Ints:
     DataError
         For another number of values, or one that is no class.
     """
-    values = truth.tolist() if isinstance(truth, np.ndarray) else list(truth)
-    if len(values) != rows:
-        raise DataError(f"{rows} rows came with {len(values)} true classes; give one per row, None where not known.")
+    try:
+        values = truth.tolist() if isinstance(truth, np.ndarray) else list(truth)
+        given = len(values)
+    except TypeError:
+        raise DataError(f"the truth is a list of classes, one per row, got {truth!r}.") from None
+    if given != rows:
+        raise DataError(f"{rows} rows came with {given} true classes; give one per row, None where not known.")
     values = [None if is_missing(v) or (v == -1 and -1 not in classes) else v for v in values]
     return codes_of(values, column="truth", known=list(classes), missing=True)[0]
 

@@ -15,8 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hindcast.clock import stopwatch_s
-from hindcast.crowd.names import codes_of
+from hindcast.crowd.names import codes_of, listed_names
 from hindcast.errors import ConfigError, DataError
+from hindcast.parameters import choice, path_of, progress_of, whole
 from hindcast.values import Ints
 from hindcast.weak.answering import Answer, answer_each, answer_whole, failure_of
 from hindcast.weak.block import Block, blocks_of
@@ -105,12 +106,12 @@ def apply(
     (('ham', 'spam'), [[-1, 0], [1, -1], [1, 0]])
     """
     made = as_functions(functions)
-    if on_error not in ("raise", "abstain"):
-        raise ConfigError(f"on_error is 'raise' or 'abstain', got {on_error!r}.")
-    if workers is not None and (isinstance(workers, bool) or not isinstance(workers, int) or workers < 1):
-        raise ConfigError(f"workers is a number of processes, at least 1, got {workers!r}.")
-    known = None if classes is None else codes_of(list(classes), column="classes", known=list(classes))[1]
-    store = None if cache is None else VoteCache(cache)
+    choice("on_error", on_error, ("raise", "abstain"))
+    workers = None if workers is None else whole("workers", workers, least=1)
+    progress = None if progress is None else progress_of(progress)
+    named = None if classes is None else listed_names("classes", classes)
+    known = None if named is None else codes_of(named, column="classes", known=named)[1]
+    store = None if cache is None else VoteCache(path_of("cache", cache))
     if store is not None:
         for function in made:
             if getattr(function.each, "__name__", "") == "<lambda>":

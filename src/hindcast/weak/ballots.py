@@ -8,7 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from hindcast.crowd.names import listed_names
 from hindcast.errors import ConfigError, DataError
+from hindcast.parameters import whole
 from hindcast.values import Floats, Ints
 from hindcast.weak.analysis import truth_codes
 from hindcast.weak.votes import Votes
@@ -36,12 +38,10 @@ def ballots(votes: Any, classes: int | Sequence[Any] | None = None) -> tuple[NDA
     DataError
         For another shape, a vote that is no whole number, or a code outside the classes.
     """
-    names = getattr(votes, "classes", None) if classes is None else classes
-    if isinstance(names, int | np.integer):
-        names = range(int(names))
+    names = class_names(getattr(votes, "classes", None) if classes is None else classes)
     raw = votes.matrix if hasattr(votes, "matrix") else votes
     try:
-        array = np.asarray(raw() if callable(raw) else raw)
+        array = np.asarray(raw() if callable(raw) and raw is not votes else raw)
     except ValueError:
         raise DataError("every row of votes has as many places as there are functions; -1 is silence.") from None
     if array.dtype.kind in "OU":
@@ -65,9 +65,7 @@ def ballots(votes: Any, classes: int | Sequence[Any] | None = None) -> tuple[NDA
     least, most = (int(array.min()), int(array.max())) if array.size else (-1, -1)
     if names is None and most > _LARGEST:
         raise DataError(f"a vote is a class code up to {_LARGEST:,}", value=most)
-    named = tuple(range(max(2, most + 1)) if names is None else names)
-    if len(named) < 1:
-        raise ConfigError("a label model needs at least one class.")
+    named = tuple(range(max(2, most + 1))) if names is None else names
     if least < -1 or most >= len(named):
         row, column = np.argwhere((array < -1) | (array >= len(named)))[0].tolist()
         text = f"a vote is a class code from 0 to {len(named) - 1}, or -1 for silence"
@@ -77,6 +75,18 @@ def ballots(votes: Any, classes: int | Sequence[Any] | None = None) -> tuple[NDA
     if own != named and not isinstance(classes, int | np.integer):
         array = _renamed(own, named)[array]
     return array.astype(kind, order="K", copy=False), named
+
+
+def class_names(classes: Any) -> tuple[Any, ...] | None:
+    """Classes by name: those given, or 0 to K - 1 where K is given; None where nothing is."""
+    if classes is None:
+        return None
+    if isinstance(classes, int | np.integer):
+        return tuple(range(whole("classes", classes, least=1, most=_LARGEST)))
+    names = tuple(listed_names("classes", classes))
+    if not names:
+        raise ConfigError("a label model needs at least one class.")
+    return names
 
 
 def _renamed(own: tuple[Any, ...], named: tuple[Any, ...]) -> Ints:
@@ -113,7 +123,10 @@ def balance_of(balance: Any, classes: int) -> Floats | None:
     """A given class balance, shape (K,), or None."""
     if balance is None:
         return None
-    given = np.asarray(balance, dtype=np.float64)
+    try:
+        given = np.asarray(balance, dtype=np.float64)
+    except (TypeError, ValueError):
+        given = np.empty(0)
     if given.shape != (classes,) or not (given > 0).all() or not np.isfinite(given).all():
         raise ConfigError(f"balance needs {classes} positive shares, one per class, got {balance!r}.")
     if abs(given.sum() - 1) > 1e-6:

@@ -22,8 +22,10 @@ from urllib.parse import quote
 
 from hindcast.errors import ConfigError, StateError, UnknownName
 from hindcast.journal.durable import make_folder, replace_file
+from hindcast.parameters import path_of
 from hindcast.values import canonical
 from hindcast.weak.functions import LabellingFunction, as_functions, labelling_function
+from hindcast.weak.given import word
 from hindcast.weak.patterns import keyword, regex, threshold
 from hindcast.weak.voters import column_votes
 
@@ -47,7 +49,9 @@ def functions_in(module: str | types.ModuleType) -> tuple[LabellingFunction, ...
         When it cannot be imported, or defines none.
     """
     if isinstance(module, str):
-        module = _imported(module)
+        module = _imported(word("module", module))
+    if not isinstance(module, types.ModuleType):
+        raise ConfigError(f"functions are found in a module, or by its name, got {module!r}.")
     found = [value for value in vars(module).values() if isinstance(value, LabellingFunction)]
     if not found:
         raise ConfigError(
@@ -107,7 +111,7 @@ class FunctionLibrary:
     """
 
     def __init__(self, folder: str | Path) -> None:
-        self.folder = Path(folder)
+        self.folder = path_of("folder", folder)
 
     def keep(self, functions: Iterable[LabellingFunction | Callable[..., Any]], *, note: str = "") -> dict[str, int]:
         """Keep functions; one that does what its last version did is that version still.
@@ -172,6 +176,7 @@ class FunctionLibrary:
     # ---- files ------------------------------------------------------------------------------------------
 
     def _place(self, name: str) -> Path:
+        name = word("the name of a labelling function", name)
         plain = quote(name, safe=" ")
         if len(plain) > _LONGEST_NAME or plain.startswith("."):
             plain = f"{plain[:60].lstrip('.')}-{sha256(name.encode()).hexdigest()[:16]}"

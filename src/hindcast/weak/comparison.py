@@ -16,6 +16,7 @@ import numpy as np
 from hindcast.columns import Frame
 from hindcast.errors import ConfigError, DataError, UnknownName
 from hindcast.metrics import Estimate, wilson
+from hindcast.parameters import choice, level_of, seed_of, whole
 from hindcast.values import Floats
 from hindcast.verdicts import Verdict
 from hindcast.weak.analysis import truth_codes
@@ -137,10 +138,13 @@ def compare(
     >>> found.chosen, found.gains["vote"].value, found.verdict.outcome
     ('model', 0.5, 'pass')
     """
-    if metric not in METRICS:
-        raise UnknownName("metric", metric, METRICS, where="compare()")
-    if not 0.0 < level < 1.0 or draws < 1:
-        raise ConfigError(f"compare() needs a level between 0 and 1 and draws of at least 1, got {level}, {draws}.")
+    for rows in (valid, test):
+        if not isinstance(rows, Predictions | None):
+            raise ConfigError(f"compare() takes Predictions, got {rows!r}.")
+    if valid is None:
+        raise ConfigError("compare() needs validation rows: Predictions.")
+    choice("metric", metric, METRICS, where="compare()")
+    level, draws, seed = level_of("level", level), whole("draws", draws, least=1), seed_of(seed)
     names = list(valid.probability)
     if not names:
         raise ConfigError("there is nothing to compare; give the probabilities of at least one candidate.")

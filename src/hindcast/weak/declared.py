@@ -10,6 +10,7 @@ import numpy as np
 
 from hindcast.columns import Frame
 from hindcast.errors import ConfigError
+from hindcast.parameters import number, share
 from hindcast.trainset.rows import Rows
 from hindcast.values import Bools, Floats
 from hindcast.weak.functions import LabellingFunction, as_functions
@@ -167,8 +168,5 @@ def weak_labels(
         if function.identity is None:
             why = "; ".join(function.unknown)
             raise ConfigError(f"{function.where} cannot be part of a declaration: {why}.")
-    if not weight > 0:
-        raise ConfigError(f"weak_labels needs weight > 0, got {weight!r}.")
-    if balance is not None and not 0 < balance < 1:
-        raise ConfigError(f"weak_labels needs a balance between 0 and 1, got {balance!r}.")
-    return WeakLabels(made, float(weight), balance)
+    weight = number("weak_labels: weight", weight, above=0)
+    return WeakLabels(made, weight, None if balance is None else share("weak_labels: balance", balance, one=False))

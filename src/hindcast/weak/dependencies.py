@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from hindcast.values import Bools, Floats, Ints
 from hindcast.weak.em import Estimate, expect, maximise_until
 from hindcast.weak.forms import supported
-from hindcast.weak.moments import accuracies_of_pairs, association, divergence, freedom
+from hindcast.weak.moments import accuracies_of_pairs, association, divergence, freedom, skill_of_all
 from hindcast.weak.prior import DEFAULT, Prior, learnt_prior
 from hindcast.weak.tables import Shape, likeliest, marginals, vote_like
 
@@ -23,8 +23,13 @@ NATS = 0.002
 """A pair that shares fewer nats a row than this beyond the truth is taken for independent: it moves no posterior."""
 UNEXPLAINED = 0.25
 """The share of what functions have in common that a model may leave unexplained and still be trusted with silence."""
-_MANY = 4_000
-"""Votes a function, on average, beyond which a quarter of the rows does for the first steps; tables need no care."""
+_MANY = 500
+"""Votes of a function, on average, times the agreement of two beyond chance. From so many on, a quarter of the rows
+does for the first steps, and tables need no care."""
+
+
+_AGREED = 10.0
+"""True labels that outweigh what agreement says of a function, where EM sets out."""
 
 
 def suspicious(nats: Floats, freedom: Floats, rows: int) -> Bools:
@@ -81,13 +86,21 @@ def groups(parent: Ints) -> Ints:
     return found
 
 
-def started(shape: Shape, joint: Floats | None, rate: Floats, balance: Floats) -> Estimate:
-    """Where EM sets out: accuracies from agreement across trees, and leaning functions that add nothing."""
+def started(
+    shape: Shape, joint: Floats | None, rate: Floats, balance: Floats, seen: tuple[Floats, Floats] | None = None
+) -> Estimate:
+    """Where EM sets out: accuracies from agreement across trees, and leaning functions that add nothing.
+
+    Where the truth of some rows is known: of each function how often it was right there, and how often it voted.
+    """
     root = groups(shape.parent)
     accuracy = np.full(len(rate), DEFAULT.accuracy)
     if joint is not None:
         accuracy = accuracies_of_pairs(joint, root[:, None] != root, DEFAULT.accuracy)
-    tables = vote_like(np.clip(accuracy, 0.3 + 0.5 / shape.classes, 0.97), rate, balance)[shape.function]
+    accuracy = np.clip(accuracy, 0.3 + 0.5 / shape.classes, 0.97)
+    if seen is not None:
+        accuracy = np.clip((_AGREED * accuracy + seen[0]) / (_AGREED + seen[1]), 0.03, 0.97)
+    tables = vote_like(accuracy, rate, balance)[shape.function]
     base = shape.base
     for j in np.flatnonzero(shape.parent >= 0):
         assert joint is not None
@@ -121,15 +134,21 @@ def settle(
     looking: dict[str, Any] = {name: options[name] for name in ("known", "threads") if name in options}
     rough = {**options, "tolerance": 10 * options["tolerance"], "steps": 30}
     few, rough_few, prior = votes, rough, DEFAULT
-    plenty = n * float(rate.sum(axis=1).mean()) >= _MANY
+    skill = (k * DEFAULT.accuracy - 1) / (k - 1) if joint is None else skill_of_all(joint)
+    plenty = n * float(rate.sum(axis=1).mean()) * skill**2 >= _MANY
     if plenty:
         few = np.asfortranarray(votes[::4])
         rough_few = {**rough, "known": rough["known"][::4]} if "known" in rough else rough
 
+    known = options.get("known", np.empty(0, dtype=np.int64))
+    truth = np.flatnonzero(known >= 0)
+    told = votes[truth]
+    seen = ((told == known[truth][:, None]).sum(axis=0), (told >= 0).sum(axis=0)) if len(truth) else None
+
     def sketched(candidate: Shape) -> Estimate:
         """First steps: they need few rows."""
         pseudo = prior.counts(candidate, rate)
-        return maximise_until(few, started(candidate, joint, rate, balance), pseudo, even=prior.even, **rough_few)
+        return maximise_until(few, started(candidate, joint, rate, balance, seen), pseudo, even=prior.even, **rough_few)
 
     def fitted(candidate: Shape, **how: Any) -> Estimate:
         pseudo = prior.counts(candidate, rate)
@@ -137,6 +156,10 @@ def settle(
 
     def worth(estimate: Estimate) -> float:
         return float(estimate.objective[-1] - price(estimate, n))
+
+    def asked(estimate: Estimate) -> float:
+        """What functions share by being asked together: it tells of no class."""
+        return float(sum(n * quiet[j, p] for j, p in leaning(estimate) if not (tells[j] or tells[p])))
 
     def formed(estimate: Estimate) -> Estimate:
         """With the forms that the counts support, fitted from where it is."""
@@ -152,11 +175,12 @@ def settle(
         left = divergence(joint, marginals(estimate.tables, estimate.shape), estimate.balance, tells)
         return left, suspicious(left, freedom(tells, k), n) & (root[:, None] != root)
 
+    tells, quiet = shape.tells, np.zeros((len(rate), len(rate))) if joint is None else silence_shared(joint)
     plain = sketched(shape)
     if not plenty:
         coins = sketched(replace(shape, coin=~shape.tells))
         if joint is not None and coins.shape.coin.sum() > 1:
-            prior = learnt_prior(votes, coins.shape, joint, rate, coins, **{"known": np.empty(0, np.int64), **rough})
+            prior = learnt_prior(votes, coins.shape, joint, rate, coins, **{"known": known, **rough})
             plain, coins = sketched(shape), sketched(coins.shape)
         plain = max(plain, coins, key=lambda e: e.objective[-1] - akaike(e.shape, n))
     best = formed(plain)
@@ -174,14 +198,16 @@ def settle(
     likely = max(tried.values(), key=worth)
     likely = fitted(cut(votes, likely, shape, looking), **options)
     for _ in range(3):
-        left, odd = unexplained(likely, joint)
+        nats, odd = unexplained(likely, joint)
         if not odd.any():
             break
-        more = fitted(shape.leaning(forest(left, odd, likely.shape.parent)), **rough)
+        more = fitted(shape.leaning(forest(nats, odd, likely.shape.parent)), **rough)
         if worth(more) <= worth(likely):
             break
         likely = more
-    return max(best, formed(likely), key=worth), prior
+    likely = formed(likely)
+    free = 0.0 if (best.shape.tells != tells).any() else asked(likely)  # unless the other explains it by the class
+    return likely if worth(likely) - free > worth(best) else best, prior
 
 
 def akaike(shape: Shape, rows: int) -> float:
@@ -213,16 +239,37 @@ def price(estimate: Estimate, rows: int) -> float:
 
 
 def cut(votes: NDArray[Any], estimate: Estimate, alone: Shape, looking: dict[str, Any]) -> Shape:
-    """The shape without edges along which, given the class, next to nothing is shared."""
+    """The shape without edges along which, given the class, next to nothing is shared, or no more than by chance.
+
+    Of two functions whose silence does not tell, only rows on which both vote count: who is asked together says nothing
+    of what they say.
+    """
     shape = estimate.shape
     counts = expect(votes, estimate, **looking).counts
-    parent, base = shape.parent.copy(), shape.base
+    parent, base, free = shape.parent.copy(), shape.base, freedom(alone.tells, shape.classes)
     for j in np.flatnonzero(parent >= 0):
         own = counts[base[j] : base[j] + shape.classes + 1] + 1e-9
+        if not (alone.tells[j] or alone.tells[parent[j]]):
+            own = own[1:, 1:]
         apart = own.sum(axis=0) * own.sum(axis=1)[:, None] / own.sum(axis=(0, 1))
-        if (own * np.log(own / apart)).sum() / len(votes) < NATS:
+        nats = (own * np.log(own / apart)).sum() / len(votes)
+        if not suspicious(nats, free[j, parent[j]], len(votes)):
             parent[j] = -1
     return alone.leaning(parent)
+
+
+def silence_shared(joint: Floats) -> Floats:
+    """Nats a row that being silent or not tells of another's being so, (m, m)."""
+    voted = joint[:, 1:].sum(axis=1)  # (m, m, K + 1)
+    quiet = joint[:, 0]
+    both = np.stack([quiet[..., 0], quiet[..., 1:].sum(-1), voted[..., 0], voted[..., 1:].sum(-1)], axis=-1)
+    both = both.reshape(*both.shape[:2], 2, 2)
+    rows = max(float(both[0, 0].sum()), 1.0) if len(joint) else 1.0
+    apart = both.sum(axis=3, keepdims=True) * both.sum(axis=2, keepdims=True) / rows
+    with np.errstate(divide="ignore", invalid="ignore"):
+        terms = np.where(both > 0, both * np.log(both / apart), 0.0)
+    shared: Floats = terms.sum(axis=(2, 3)) / rows
+    return shared
 
 
 def misfit(joint: Floats, estimate: Estimate, together: Floats | None = None) -> float:

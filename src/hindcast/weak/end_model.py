@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from hindcast.columns import Frame
 from hindcast.crowd.names import codes_of
 from hindcast.errors import ConfigError, DataError
+from hindcast.parameters import choice
 from hindcast.values import Bools, Floats, Ints
 
 __all__ = ["EndModel", "FittedEndModel", "text_classifier"]
@@ -120,8 +121,7 @@ class EndModel:
     uncovered: Literal["drop", "keep"] = "drop"
 
     def __post_init__(self) -> None:
-        if self.uncovered not in ("drop", "keep"):
-            raise ConfigError(f"uncovered is 'drop' or 'keep', got {self.uncovered!r}.")
+        choice("uncovered", self.uncovered, ("drop", "keep"))
         if self.classifier is not None and not hasattr(self.classifier, "predict_proba"):
             raise ConfigError(f"a {type(self.classifier).__name__} has no predict_proba; give another classifier.")
 
@@ -154,8 +154,10 @@ class EndModel:
             For shapes that do not fit, rows that are no probabilities, no covered row, or labels for one class only.
         """
         x = inputs_of(x)
-        shares = np.asarray(probability, dtype=np.float64)
-        n = _length(x)
+        try:
+            n, shares = _length(x), np.asarray(probability, dtype=np.float64)
+        except (TypeError, ValueError):
+            raise DataError("an end model learns from rows and a matrix of probabilities, one row each.") from None
         if shares.ndim != 2 or len(shares) != n:
             raise DataError(f"{n} rows came with probabilities of shape {shares.shape}; give shape (rows, classes).")
         wrong = ~((shares >= 0).all(axis=1) & (np.abs(shares.sum(axis=1) - 1) <= 1e-6))

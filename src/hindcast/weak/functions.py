@@ -17,11 +17,12 @@ from typing import Any, overload
 import numpy as np
 from numpy.typing import NDArray
 
-from hindcast.crowd.names import is_missing
+from hindcast.crowd.names import is_missing, listed_names
 from hindcast.errors import ConfigError
 from hindcast.features.identity import code_of, unseen
 from hindcast.values import digest
 from hindcast.weak.block import Block
+from hindcast.weak.given import word
 
 __all__ = ["ABSTAIN", "LabellingFunction", "as_functions", "labelling_function"]
 
@@ -177,10 +178,11 @@ def labelling_function(
         raise ConfigError(
             "a lambda has no name; write a def, or give it one: labelling_function(..., name='has_link')."
         )
-    name = name or own
+    name = word("labelling_function: name", name, own)
     identity, unknown = _identity(function)
+    said = tuple(listed_names("labels", labels))
     return LabellingFunction(
-        name, _inputs(function, name), each=function, labels=tuple(labels), identity=identity, unknown=unknown,
+        name, _inputs(function, name), each=function, labels=said, identity=identity, unknown=unknown,
         parallel=parallel,
     )  # fmt: skip
 
@@ -195,6 +197,8 @@ def as_functions(functions: Iterable[LabellingFunction | Callable[..., Any]]) ->
     """
     if isinstance(functions, LabellingFunction) or callable(functions):
         functions = [functions]
+    if isinstance(functions, str | bytes) or not isinstance(functions, Iterable) or getattr(functions, "ndim", 1) != 1:
+        raise ConfigError(f"labelling functions come in a list, got {functions!r}.")
     made = tuple(f if isinstance(f, LabellingFunction) else labelling_function(f) for f in functions)
     if not made:
         raise ConfigError("there is no labelling function; give at least one.")

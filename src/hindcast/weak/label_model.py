@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hindcast.errors import ConfigError, DataError
+from hindcast.parameters import number, seed_of, switch, whole
 from hindcast.values import Floats, Ints
 from hindcast.verdicts import Verdict
 from hindcast.weak.advice import advise
@@ -108,11 +109,10 @@ class LabelModel:
         seed: int = 0,
         threads: int | None = None,
     ) -> None:
-        if steps < 1 or not tolerance > 0:
-            raise ConfigError(f"a label model needs steps >= 1 and tolerance > 0, got {steps} and {tolerance}.")
         self.given_classes, self.given_balance = classes, balance
-        self.dependence, self.steps, self.tolerance = dependence, steps, tolerance
-        self.seed, self.threads = seed, threads
+        self.dependence = switch("dependence", dependence)
+        self.steps, self.tolerance = whole("steps", steps, least=1), number("tolerance", tolerance, above=0)
+        self.seed, self.threads = seed_of(seed), None if threads is None else whole("threads", threads, least=1)
         self.classes: tuple[Any, ...] = ()
         self._learnt: Learnt | None = None
         self._width = 0
@@ -136,6 +136,8 @@ class LabelModel:
         LabelModel
             This one.
         """
+        if progress is not None and not callable(progress):
+            raise ConfigError(f"progress is called with (steps done, steps at most), got {progress!r}.")
         matrix, self.classes = ballots(votes, self.given_classes)
         known = known_of(truth, len(matrix), self.classes)
         given = balance_of(self.given_balance, len(self.classes))

@@ -16,6 +16,7 @@ from hindcast.crowd.names import is_missing
 from hindcast.errors import ConfigError, DataError
 from hindcast.weak.block import Block, is_table
 from hindcast.weak.functions import Answered, LabellingFunction, check_label, identity_of
+from hindcast.weak.given import mapping_of, word, words_of
 
 __all__ = ["lookup", "sql_lookup"]
 
@@ -61,7 +62,8 @@ def lookup(
     >>> lookup(["Ann", "Bo"], "person", column="author")("Bo")
     'person'
     """
-    name = name or f"lookup_{column}"
+    column = word("lookup: column", column)
+    name = word("lookup: name", name, f"lookup_{column}")
     where = f"labelling function {name!r}"
     pairs = _pairs(table, label, column if key is None else key, value, where)
     labels = tuple(dict.fromkeys(check_label(found, where) for found in pairs.values()))
@@ -119,14 +121,18 @@ def sql_lookup(
     -----
     In this process only (``parallel=False``); a query per distinct value, all within one connection per block.
     """
-    inputs = (columns,) if isinstance(columns, str) else tuple(columns)
-    name = name or "_".join(["sql", *inputs])
+    inputs, query = words_of("sql_lookup: columns", columns), word("sql_lookup: query", query)
+    name = word("sql_lookup: name", name, "_".join(["sql", *inputs]))
     where = f"labelling function {name!r}"
     _check_query(query, inputs, where)
     answer = (
         _sqlite(query, Path(database), where) if isinstance(database, str | Path) else _engine(query, database, where)
     )
-    known = None if labels is None else {k: check_label(v, where) for k, v in labels.items()}
+    known = (
+        None
+        if labels is None
+        else {k: check_label(v, where) for k, v in mapping_of(f"{where}: labels", labels).items()}
+    )
     remembered: dict[tuple[Any, ...], Any] = {}
 
     def votes(block: Block) -> Answered:
@@ -146,6 +152,7 @@ def sql_lookup(
 
     identity, unknown = None, ("the state of a database cannot be seen; give version=",)
     if version is not None:
+        version = word("sql_lookup: version", version)
         told = None if known is None else [[k, v] for k, v in known.items()]
         identity, unknown = identity_of("sql", " ".join(query.split()), list(inputs), told, version)  # type: ignore[assignment]
     return LabellingFunction(
@@ -173,6 +180,8 @@ def _pairs(table: Any, label: Any, key: str, value: str | None, where: str) -> d
                 raise ConfigError(f"{where}: `value` names the labels' column; leave `label` out.")
             return _without_conflicts(keys, block.values(value, where), key, where)
     else:
+        if isinstance(table, str | bytes) or not isinstance(table, Iterable) or getattr(table, "ndim", 1) != 1:
+            raise ConfigError(f"{where}: the table is a dictionary, a frame or a list of keys, got {table!r}.")
         keys = list(table)
     if label is None:
         raise ConfigError(f"{where}: the table holds keys alone; say what they vote for with `label`, or give `value`.")

@@ -12,9 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hindcast.errors import ConfigError
+from hindcast.parameters import switch, whole
 from hindcast.values import Bools
 from hindcast.weak.block import TEXT, Block
 from hindcast.weak.functions import Answered, LabellingFunction, check_label, identity_of
+from hindcast.weak.given import word, words_of
 
 __all__ = ["keyword", "regex", "threshold"]
 
@@ -55,11 +57,10 @@ def keyword(
     >>> keyword("my", 1, whole_word=True)("enemy") is None
     True
     """
-    listed = [words] if isinstance(words, str) else list(words)
-    if not listed or not all(isinstance(word, str) and word for word in listed):
-        raise ConfigError(f"keyword() needs one or more words, none empty, got {words!r}.")
-    listed = list(dict.fromkeys(listed if match_case else [word.casefold() for word in listed]))
-    name = name or f"keyword_{listed[0]}"
+    match_case, whole_word = switch("keyword: match_case", match_case), switch("keyword: whole_word", whole_word)
+    column, listed = word("keyword: column", column), words_of("keyword: words", words)
+    listed = tuple(dict.fromkeys(listed if match_case else (one.casefold() for one in listed)))
+    name = word("keyword: name", name, f"keyword_{listed[0]}")
     where = f"labelling function {name!r}"
     label = check_label(label, where)
     pattern = re.compile(rf"(?<!\w)(?:{'|'.join(map(re.escape, listed))})(?!\w)") if whole_word else None
@@ -104,13 +105,14 @@ def regex(
     >>> regex(r"check.*out", "spam")("Check this OUT")
     'spam'
     """
+    column, flags = word("regex: column", column), whole("regex: flags", flags, least=0)
     try:
         made = re.compile(pattern, flags) if isinstance(pattern, str) else pattern
-    except re.error as error:
+    except (re.error, ValueError, DeprecationWarning) as error:
         raise ConfigError(f"regex({pattern!r}) is no regular expression: {error}.") from None
     if not isinstance(made, re.Pattern) or not isinstance(made.pattern, str):
         raise ConfigError(f"regex() needs a pattern of text, got {pattern!r}.")
-    name = name or f"regex_{made.pattern}"
+    name = word("regex: name", name, f"regex_{made.pattern}")
     where = f"labelling function {name!r}"
     label = check_label(label, where)
 
@@ -140,6 +142,7 @@ def threshold(
     >>> threshold("amount", "fraud", above=1_000)(1_200.0)
     'fraud'
     """
+    column = word("threshold: column", column)
     bounds = {"above": above, "below": below, "at_least": at_least, "at_most": at_most}
     given: dict[str, float] = {}
     for what, bound in bounds.items():
@@ -149,7 +152,7 @@ def threshold(
             given[what] = float(bound)
     if not given:
         raise ConfigError(f"threshold({column!r}) needs a bound: above, below, at_least or at_most.")
-    name = name or "_".join([column, *(f"{what}_{bound:g}" for what, bound in given.items())])
+    name = word("threshold: name", name, "_".join([column, *(f"{what}_{bound:g}" for what, bound in given.items())]))
     where = f"labelling function {name!r}"
     label = check_label(label, where)
 

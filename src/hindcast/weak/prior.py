@@ -48,7 +48,7 @@ class Prior:
         k = shape.classes
         centre = vote_like(np.full(len(rate), self.accuracy), rate, np.full(k, 1 / k))
         strength = np.maximum(self.rows, self.votes / np.maximum(k * rate.sum(axis=1), 1e-9))
-        strength = np.where(shape.tells, self.rows, strength)
+        strength = np.where(shape.tells & (shape.parent < 0), self.rows, strength)
         return (strength / shape.width)[shape.function][:, None, None] * centre[shape.function]
 
 

@@ -20,11 +20,14 @@ from typing import Any, Literal
 
 import numpy as np
 
-from hindcast.errors import ConfigError, UnknownName
+from hindcast.crowd.names import listed_names
+from hindcast.errors import ConfigError
+from hindcast.parameters import choice, whole
 from hindcast.weak.analysis import Analysis, FunctionReport, analyse
 from hindcast.weak.apply import apply
 from hindcast.weak.block import Block
 from hindcast.weak.functions import LabellingFunction
+from hindcast.weak.given import mapping_of
 from hindcast.weak.votes import Failure, Votes
 
 __all__ = ["Clearance", "SealedRows"]
@@ -65,18 +68,13 @@ class Clearance:
     key: bytes | None = None
 
     def __post_init__(self) -> None:
-        if isinstance(self.readers, str):
-            raise ConfigError(f"Clearance: readers are several names, got {self.readers!r}; put it into a list.")
-        object.__setattr__(self, "readers", tuple(self.readers))
-        for column, handling in self.columns.items():
-            if handling not in ("clear", "masked", "pseudonym", "hidden"):
-                raise UnknownName("handling", str(handling), ["clear", "masked", "pseudonym", "hidden"], repr(column))
+        object.__setattr__(self, "readers", tuple(listed_names("readers", self.readers)))
+        for column, handling in mapping_of("Clearance: columns", self.columns).items():
+            choice("handling", handling, ("clear", "masked", "pseudonym", "hidden"), where=repr(column))
             if handling == "pseudonym" and not self.key:
                 raise ConfigError(f"Clearance: column {column!r} is a pseudonym, which needs a secret `key`.")
-        if self.at_most < 0 or self.minimum < 1:
-            raise ConfigError(
-                f"Clearance: at_most is at least 0 and minimum at least 1, got {self.at_most} and {self.minimum}."
-            )
+        whole("Clearance: at_most", self.at_most, least=0)
+        whole("Clearance: minimum", self.minimum, least=1)
 
 
 class SealedRows:

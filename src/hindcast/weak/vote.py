@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hindcast.errors import ConfigError
+from hindcast.parameters import choice, seed_of
 from hindcast.values import Floats, Ints
 from hindcast.weak.ballots import ballots
 
@@ -56,7 +57,10 @@ class MajorityVote:
     def counts(self, votes: Any) -> Floats:
         """Votes (their weights) for each class, shape (n, K)."""
         matrix, names = ballots(votes, self.classes)
-        weights = np.ones(matrix.shape[1]) if self.weights is None else np.asarray(self.weights, dtype=np.float64)
+        try:
+            weights = np.ones(matrix.shape[1]) if self.weights is None else np.asarray(self.weights, dtype=np.float64)
+        except (TypeError, ValueError):
+            weights = np.empty(0)
         if weights.shape != (matrix.shape[1],) or not (weights >= 0).all() or not np.isfinite(weights).all():
             raise ConfigError(f"weights needs {matrix.shape[1]} numbers, not negative, got {self.weights!r}.")
         found = np.zeros((len(matrix), len(names)))
@@ -85,8 +89,7 @@ class MajorityVote:
 
 def decide(scores: NDArray[Any], ties: str = "lowest", seed: int = 0) -> Ints:
     """The code of the highest score of each row, shape (n,)."""
-    if ties not in ("lowest", "abstain", "random"):
-        raise ConfigError(f"ties is 'lowest', 'abstain' or 'random', got {ties!r}.")
+    ties, seed = choice("ties", ties, ("lowest", "abstain", "random")), seed_of(seed)
     best = scores.max(axis=1, keepdims=True, initial=-np.inf)
     among = scores >= best - _TIED
     if ties == "random":

@@ -10,8 +10,10 @@ import numpy as np
 from hindcast.crowd.answers import Answers
 from hindcast.crowd.names import is_missing
 from hindcast.errors import ConfigError, DataError
+from hindcast.parameters import share
 from hindcast.weak.block import TEXT, Block
 from hindcast.weak.functions import Answered, LabellingFunction, check_label, identity_of
+from hindcast.weak.given import mapping_of, word, words_of
 
 __all__ = ["column_votes", "crowd_votes", "model_votes"]
 
@@ -57,11 +59,10 @@ def model_votes(
         raise ConfigError(f"{where}: a {type(model).__name__} has no predict_proba; give a fitted classifier.")
     if not hasattr(model, "classes_"):
         raise ConfigError(f"{where}: the model has no classes_; fit it first.")
-    if not 0.0 < at_least <= 1.0:
-        raise ConfigError(f"{where}: at_least is a probability above 0, got {at_least!r}.")
-    inputs = (columns,) if isinstance(columns, str) else tuple(columns)
+    at_least = share(f"{where}: at_least", at_least)
+    inputs = words_of(f"{where}: columns", columns)
     classes = [c.item() if isinstance(c, np.generic) else c for c in model.classes_]
-    named = {c: c for c in classes} if labels is None else dict(labels)
+    named = {c: c for c in classes} if labels is None else mapping_of(f"{where}: labels", labels)
     voted = tuple(dict.fromkeys(check_label(named[c], where) for c in classes if c in named))
     recode = np.array([voted.index(named[c]) if c in named else -1 for c in classes], dtype=np.int16)
 
@@ -80,6 +81,7 @@ def model_votes(
 
     identity, unknown = None, ("what a model has learnt cannot be seen; give version=",)
     if version is not None:
+        version = word(f"{where}: version", version)
         told = [[type(k).__name__, k, v] for k, v in named.items()]
         identity, unknown = identity_of("model", version, list(inputs), isinstance(columns, str), at_least, told)  # type: ignore[assignment]
     return LabellingFunction(
@@ -107,6 +109,8 @@ def crowd_votes(answers: Answers, *, column: str = "item", prefix: str = "") -> 
     >>> ann.name, ann("a"), ann("b"), bo("b")
     ('Ann', 'ham', None, 'spam')
     """
+    if not isinstance(answers, Answers):
+        raise ConfigError(f"crowd_votes takes Answers, got {answers!r}; make them by hindcast.crowd.Answers.of.")
     said: list[dict[Any, Any]] = [{} for _ in answers.annotators]
     order = np.arange(len(answers)) if answers.at is None else np.argsort(answers.at, kind="stable")
     for row in order.tolist():
@@ -135,9 +139,10 @@ def column_votes(column: str, *, labels: Mapping[Any, Any] | None = None, name: 
     >>> column_votes("lf_07", labels={0: "ham", 1: "spam"})(1)
     'spam'
     """
+    column = word("column_votes: column", column)
+    name = word("column_votes: name", name, column)
     if labels is not None:
-        return _mapped(name or column, column, dict(labels), "column")
-    name = name or column
+        return _mapped(name, column, mapping_of("column_votes: labels", labels), "column")
     where = f"labelling function {name!r}"
 
     def votes(block: Block) -> Answered:

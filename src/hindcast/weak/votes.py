@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hindcast.columns import Column, Frame
-from hindcast.crowd.names import codes_of, is_missing, table_codes
+from hindcast.crowd.names import codes_of, is_missing, listed_names, table_codes
 from hindcast.errors import DataError, UnknownName
 from hindcast.values import Bools, Ints
 
@@ -142,10 +142,10 @@ class Votes:
         whole = codes.astype(np.int64)
         if classes is None and int(whole.max(initial=-1)) > _LARGEST:
             raise DataError(f"a vote is a class code up to {_LARGEST:,}", value=int(whole.max()))
-        named = range(max(2, int(whole.max(initial=-1)) + 1)) if classes is None else classes
-        made = codes_of(list(named), column="classes", known=list(named))[1]
-        names_ = tuple(f"lf_{j}" for j in range(array.shape[1])) if functions is None else tuple(functions)
-        return Votes(compact_codes(whole, len(made)), names_, made)
+        named = listed_names("classes", range(max(2, int(whole.max(initial=-1)) + 1)) if classes is None else classes)
+        made = codes_of(named, column="classes", known=named)[1]
+        by = functions if functions is not None else [f"lf_{j}" for j in range(array.shape[1])]
+        return Votes(compact_codes(whole, len(made)), tuple(listed_names("functions", by)), made)
 
     def __len__(self) -> int:
         return len(self.matrix)
@@ -160,13 +160,17 @@ class Votes:
 
     def take(self, places: Any) -> Votes:
         """The rows at `places` (integers, a mask or a slice)."""
-        at = None if self.at is None else self.at[places]
-        return replace(self, matrix=self.matrix[places], at=at)
+        try:
+            rows = np.arange(len(self))[places]
+        except (IndexError, TypeError, ValueError) as error:
+            raise DataError(f"places of {len(self)} rows cannot be {places!r}: {error}.") from None
+        rows = np.atleast_1d(rows)
+        return replace(self, matrix=self.matrix[rows], at=None if self.at is None else self.at[rows])
 
     def select(self, functions: Sequence[str]) -> Votes:
         """Only the votes of some functions, in that order."""
         places = []
-        for name in functions:
+        for name in listed_names("functions", functions):
             if name not in self.functions:
                 raise UnknownName("labelling function", name, self.functions)
             places.append(self.functions.index(name))
