@@ -112,7 +112,7 @@ def test_the_median_is_a_quantile():
 
 @pytest.mark.parametrize("q", [-0.1, 1.1, math.nan])
 def test_a_quantile_beyond_the_values_is_refused(q):
-    with pytest.raises(HindcastError, match="between 0 and 1"):
+    with pytest.raises(HindcastError, match="at least 0 and at most 1"):
         quantile(q)
 
 
