@@ -56,8 +56,7 @@ MEANINGS: Mapping[str, str] = {
     ),
     "HC004": "The column is a term of the sum that is to be predicted.",
     "HC005": (
-        "Rows repeat each other word for word. Repeats weigh more than they should, and stand on both sides of a "
-        "split."
+        "Rows repeat each other word for word. Repeats weigh more than they should, and stand on both sides of a split."
     ),
     "HC006": (
         "Rows with equal inputs have different labels. Some labels are wrong, or a column is missing that would "
@@ -79,16 +78,14 @@ MEANINGS: Mapping[str, str] = {
     ),
     "HC011": "The label differs where the value is missing. Keep a column that says that it is missing.",
     "HC012": (
-        "A column begins or stops at a moment: a feed changed. Learn from one side of it, or leave the column "
-        "out."
+        "A column begins or stops at a moment: a feed changed. Learn from one side of it, or leave the column out."
     ),
     "HC013": "A class has fewer than a hundred rows: its scores are guesses.",
     "HC014": "The newest rows lack labels far more often than older ones. Such rows are not negatives: wait for them.",
     "HC015": "The column is the same in every row.",
     "HC016": "Nearly every row has its own value. Use it as a key or an entity.",
     "HC017": (
-        "The column gives away how or where a row was collected. A model learns the source instead of the "
-        "subject."
+        "The column gives away how or where a row was collected. A model learns the source instead of the subject."
     ),
     "HC018": (
         "Rows were chosen by convenience, judgement, chains of acquaintance or quotas. Figures describe the "

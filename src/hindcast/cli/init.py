@@ -55,11 +55,18 @@ class Read:
         Rows with more or fewer cells than the header.
     mended : list of str
         What a copy of the data would have to change, in sentences; empty when the file will do as it is.
+    called : dict of str to str
+        Names of the file that Python cannot say, and what their columns are called instead.
     """
 
     frame: Frame
     refused: int = 0
     mended: list[str] = field(default_factory=list)
+    called: dict[str, str] = field(default_factory=dict)
+
+    def column(self, name: str | None) -> str | None:
+        """What a column is called that somebody names as the file does."""
+        return name if name is None or name in self.frame else self.called.get(name, name)
 
 
 def read_table(path: Path, zone: str = DEFAULT_ZONE) -> Read:
@@ -84,7 +91,6 @@ def read_table(path: Path, zone: str = DEFAULT_ZONE) -> Read:
         raise DataError("holds no rows", file=str(path))
     result = Read(Frame({}), refused=len(rows.refusals))
     columns: dict[str, Column] = {}
-    renamed = []
     for name in rows.table.schema.names:
         what = f"file {path.name}, column {name!r}"
         try:
@@ -101,9 +107,9 @@ def read_table(path: Path, zone: str = DEFAULT_ZONE) -> Read:
             result.mended.append(f"{name} was read as {unit} since 1970")
         said = _sayable(name, columns)
         if said != name:
-            renamed.append(f"{name!r} is called {said}")
+            result.called[name] = said
         columns[said] = column
-    result.mended += renamed
+    result.mended += [f"{name!r} is called {said}" for name, said in result.called.items()]
     result.frame = Frame(columns)
     return result
 
@@ -128,6 +134,7 @@ def plan_system(
     See ``hindcast init --help`` for the options; everything that is None is guessed.
     """
     frame = read.frame
+    time, key, entity = read.column(time), read.column(key), read.column(entity)
     known_after = known_after or DEFAULT_KNOWN_AFTER
     duration_us(as_of, what="--as-of"), duration_us(known_after, what="--known-after")
     stem = re.sub(r"\W+", "_", data.name.split(".")[0]).strip("_").lower()
@@ -135,7 +142,7 @@ def plan_system(
     if not table.isidentifier() or keyword.iskeyword(table) or table in RESERVED_NAMES:
         raise ConfigError(f"--table {table!r} must be a Python name other than {', '.join(RESERVED_NAMES)}.")
     table_why = "given by --table" if table != stem else "the file's name"
-    goal = guess_target(frame, target)
+    goal = guess_target(frame, read.column(target))
     answers = sorted(Expression(goal.value).names)
     when = guess_time(frame, time)
     zone_given, zone = zone is not None, zone or DEFAULT_ZONE

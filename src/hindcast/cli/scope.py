@@ -36,7 +36,15 @@ def scope_file(
     if (hit is None) != (false_alarm is None):
         raise ConfigError("--hit and --false-alarm belong together: what acting is worth when right, and when wrong.")
     goal = None if hit is None or false_alarm is None else Goal("act", hit=hit, false_alarm=false_alarm, unit=unit)
-    found = scope(read.frame, label=label, time=time, entity=entity, label_time=label_time, source=source, goal=goal)
+    found = scope(
+        read.frame,
+        label=read.column(label),
+        time=read.column(time),
+        entity=read.column(entity),
+        label_time=read.column(label_time),
+        source=read.column(source),
+        goal=goal,
+    )
     told = {**found.describe(), "file": path.name, "refused": read.refused, "mended": read.mended}
     if html is not None:
         from hindcast.web.scope import render_scope
