@@ -4,7 +4,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import HealthCheck, Phase, example, given, settings
 from hypothesis import strategies as st
 
 import hindcast.features as f
@@ -138,8 +138,11 @@ bounded = [
 BOUNDED = FeaturePlan.compile(bounded, target=KEYED)
 
 
-@given(st.lists(ROWS, max_size=30), st.lists(ASKS, min_size=4, max_size=20))
-@settings(max_examples=40, deadline=None, phases=[Phase.generate])
+@given(st.lists(ROWS, max_size=30), st.lists(ASKS, min_size=1, max_size=20))
+@example(
+    rows=[(0, "b", 0, 23, 0, 0.3, None, False), (0, None, 2, 10, 13, 1.0, "x", False)], asks=[(1, "b", 1, 27, None)]
+)
+@settings(max_examples=40, deadline=None, phases=[Phase.explicit, Phase.generate])
 def test_one_entity_can_be_divided_by_time(rows, asks):
     """Every version of a key, whatever its event, ends the one before it in every stretch that sees that one."""
     facts, requests = facts_of(rows, keyed=True), requests_of(asks)

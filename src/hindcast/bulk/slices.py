@@ -75,7 +75,7 @@ def sliced(hot: Hot, budget: Budget, scratch: Scratch) -> Iterator[tuple[Spill, 
     try:
         for batch in hot.requests():
             requests.add(as_table(batch), np.searchsorted(bounds, integers(batch["_as_of"]), side="right"))
-        if hot.join.table.keys and len(bounds):
+        if hot.join.table.keys:
             _divide_versions(hot, cuts, budget, scratch, facts)
         else:
             for batch in hot.facts():

@@ -96,6 +96,7 @@ def horizon_costs(
 
     Examples
     --------
+    >>> from hindcast.values import NEVER
     >>> day = 86_400_000_000
     >>> asked = np.arange(10) * day
     >>> known = np.where(np.arange(10) % 2, asked + 3 * day, NEVER)          # every second converts, after three days
